@@ -1,0 +1,23 @@
+"""The errors that a2f raises on purpose: each says what was given, what was expected and what to do."""
+
+from __future__ import annotations
+
+
+class A2FError(Exception):
+    """Base of every error that a user can mend; the command line prints its text without a traceback."""
+
+
+class BadInput(A2FError, ValueError):
+    """A value, file or array that is not what it should be."""
+
+
+class MissingData(A2FError, FileNotFoundError):
+    """A file, folder or model that is not there; the text says where to get it or what to run."""
+
+
+class RenderingUnavailable(A2FError, RuntimeError):
+    """No way to draw in 3D on this machine; the text says what to install."""
+
+
+class TrainingDiverged(A2FError, RuntimeError):
+    """A loss or gradient that is not finite; the text names the step and the last good checkpoint."""

@@ -1,0 +1,154 @@
+"""A mesh topology: triangles, named regions with their origin, and the unit every number is in."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from a2f.errors import BadInput, MissingData
+from a2f.files import atomic_path
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """What all the meshes of one data set share.
+
+    Parameters
+    ----------
+    name : str
+        For example ``"demo"``, ``"vocaset"``.
+    num_vertices : int
+        N.
+    faces : ndarray, (F, 3) int32
+        Triangles, counter-clockwise seen from outside.
+    regions : dict of str to ndarray of int32
+        Sorted vertex ids by region name. Metrics read ``lips``, ``upper_face`` and ``face``.
+    unit : str
+        The unit of the coordinates as it is printed, for example ``"mm"``.
+    metres_per_unit : float or None
+        None where the data set's scale is arbitrary.
+    region_source : str
+        Where the regions come from, printed beside every result that used them.
+    landmarks : dict of str to ndarray of int32
+        Ordered vertex ids, for example the inner rims of the lips.
+    parts : ndarray, (N,) uint8, optional
+        Index into `part_names`, for drawing (skin, lips, teeth, ...).
+    part_names : tuple of str
+    """
+
+    name: str
+    num_vertices: int
+    faces: np.ndarray
+    regions: dict[str, np.ndarray]
+    unit: str = "mm"
+    metres_per_unit: float | None = 1e-3
+    region_source: str = "not stated"
+    landmarks: dict[str, np.ndarray] = field(default_factory=dict)
+    parts: np.ndarray | None = None
+    part_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        faces = np.ascontiguousarray(self.faces, dtype=np.int32)
+        if faces.ndim != 2 or faces.shape[1] != 3:
+            raise BadInput(f"topology {self.name}: faces has shape {faces.shape}, expected (F, 3) triangles")
+        object.__setattr__(self, "faces", faces)
+        for kind, table in (("region", self.regions), ("landmark", self.landmarks)):
+            for key, ids in table.items():
+                ids = np.asarray(ids, dtype=np.int32)
+                if ids.size == 0 or ids.min() < 0 or ids.max() >= self.num_vertices:
+                    raise BadInput(
+                        f"topology {self.name}: {kind} {key!r} holds {ids.size} ids in "
+                        f"[{ids.min(initial=0)}, {ids.max(initial=0)}], expected some within 0..{self.num_vertices - 1}"
+                    )
+                table[key] = ids
+        if faces.size and (faces.min() < 0 or faces.max() >= self.num_vertices):
+            raise BadInput(
+                f"topology {self.name}: faces name vertex {faces.max()}, but there are {self.num_vertices} vertices"
+            )
+        if self.parts is not None and np.shape(self.parts) != (self.num_vertices,):
+            raise BadInput(
+                f"topology {self.name}: parts has shape {np.shape(self.parts)}, expected ({self.num_vertices},)"
+            )
+
+    def region(self, name: str) -> np.ndarray:
+        """Return the sorted vertex ids of a region, int32.
+
+        Raises
+        ------
+        BadInput
+            If there is no such region; the text lists those there are.
+        """
+        if name not in self.regions:
+            raise BadInput(f"topology {self.name} has no region {name!r}; it has {', '.join(sorted(self.regions))}")
+        return self.regions[name]
+
+    def check_vertices(self, vertices: np.ndarray, what: str) -> np.ndarray:
+        """Return `vertices` as float32 after checking that its last axes are (N, 3) and that it is finite.
+
+        Raises
+        ------
+        BadInput
+            If the shape does not fit this topology or a coordinate is not finite.
+        """
+        vertices = np.asarray(vertices, dtype=np.float32)
+        if vertices.shape[-2:] != (self.num_vertices, 3):
+            raise BadInput(
+                f"{what} has shape {vertices.shape}, expected (..., {self.num_vertices}, 3) for topology {self.name}"
+            )
+        if not np.isfinite(vertices).all():
+            raise BadInput(f"{what} holds coordinates that are not finite")
+        return vertices
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write this topology to an ``.npz`` file without pickles."""
+        arrays = {f"region_{key}": ids for key, ids in self.regions.items()}
+        arrays |= {f"landmark_{key}": ids for key, ids in self.landmarks.items()}
+        if self.parts is not None:
+            arrays["parts"] = self.parts
+        with atomic_path(path) as temporary:
+            np.savez_compressed(
+                temporary,
+                name=self.name,
+                num_vertices=self.num_vertices,
+                faces=self.faces,
+                unit=self.unit,
+                metres_per_unit=np.nan if self.metres_per_unit is None else self.metres_per_unit,
+                region_source=self.region_source,
+                part_names=np.array(self.part_names, dtype=str),
+                **arrays,
+            )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Topology:
+        """Read a topology that `save` wrote.
+
+        Raises
+        ------
+        MissingData, BadInput
+            If the file is not there, or is not such a file.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise MissingData(f"topology file {path} is not there")
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = dict(stored)
+            scale = float(arrays["metres_per_unit"])
+            return cls(
+                name=str(arrays["name"]),
+                num_vertices=int(arrays["num_vertices"]),
+                faces=arrays["faces"],
+                regions={k.removeprefix("region_"): v for k, v in arrays.items() if k.startswith("region_") and k != "region_source"},
+                unit=str(arrays["unit"]),
+                metres_per_unit=None if np.isnan(scale) else scale,
+                region_source=str(arrays["region_source"]),
+                landmarks={k.removeprefix("landmark_"): v for k, v in arrays.items() if k.startswith("landmark_")},
+                parts=arrays.get("parts"),
+                part_names=tuple(str(name) for name in arrays["part_names"]),
+            )
+        except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+            raise BadInput(f"{path} is not a topology file written by a2f: {error}") from None
