@@ -1,0 +1,128 @@
+"""From clips to the tensors of one training step: crops of motion, the sound under them, and a style motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from a2f.audio import SAMPLE_RATE, resample
+from a2f.config import TrainingConfig
+from a2f.data import Clip
+from a2f.errors import BadInput
+from a2f.features import FeatureCache
+from a2f.models import Audio2Face, Motion
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One step's input.
+
+    `audio` holds features at mesh frames (B, T, C) while the audio encoder is frozen, and waveforms (B, S) at 16 kHz
+    once it is not.
+    """
+
+    audio: Tensor
+    template: Tensor  # (B, N, 3)
+    target: Motion  # of T frames
+    style: Motion  # of T' frames
+
+
+def clip_motion(model: Audio2Face, clips: Sequence[Clip], starts: Sequence[int], frames: int) -> Motion:
+    """Return the motion of `frames` frames of each clip from its start frame, in the model's units.
+
+    Clips of a data set with a linear basis give coefficients; others give their displacements.
+    """
+    pieces = [slice(start, start + frames) for start in starts]
+    if clips[0].basis is not None:
+        coefficients = np.stack([clip.coefficients[piece] for clip, piece in zip(clips, pieces, strict=True)])
+        return model.motion_in_basis(torch.from_numpy(coefficients), torch.from_numpy(clips[0].basis))
+    vertices = np.stack([clip.vertices[piece] for clip, piece in zip(clips, pieces, strict=True)]).astype(np.float32)
+    return model.motion(torch.from_numpy(vertices), templates(clips))
+
+
+def whole_motion(model: Audio2Face, clip: Clip) -> Motion:
+    """Return the motion of a whole clip as a batch of one."""
+    return clip_motion(model, [clip], [0], clip.num_frames)
+
+
+def templates(clips: Sequence[Clip]) -> Tensor:
+    """Return the neutral faces of clips, (B, N, 3)."""
+    return torch.from_numpy(np.stack([clip.template for clip in clips]).astype(np.float32))
+
+
+class Batches:
+    """Random crops of training clips; epoch and seed alone decide them, so a resumed run sees the same ones.
+
+    Parameters
+    ----------
+    clips : sequence of Clip
+    config : TrainingConfig
+    seed : int
+    """
+
+    def __init__(self, clips: Sequence[Clip], config: TrainingConfig, seed: int) -> None:
+        self.clips, self.config, self.seed = list(clips), config, seed
+        if len(self.clips) < config.batch_size:
+            raise BadInput(f"{len(self.clips)} training clips do not fill a batch of {config.batch_size}")
+        self._others = {clip.name: self._style_sources(clip) for clip in self.clips}
+
+    def _style_sources(self, clip: Clip) -> list[Clip]:
+        if self.config.style_source == "target":
+            return [clip]
+        others = [
+            c for c in self.clips if c.subject == clip.subject and c.style == clip.style and c.sentence != clip.sentence
+        ]
+        if not others:
+            raise BadInput(
+                f"clip {clip.name}: subject {clip.subject} has no other sentence in style {clip.style!r} to take its "
+                "style from; use more clips a subject, or style_source='target'"
+            )
+        return others
+
+    def __len__(self) -> int:
+        return len(self.clips) // self.config.batch_size
+
+    def epoch(self, epoch: int, model: Audio2Face, features: FeatureCache, waveforms: bool) -> Iterator[Batch]:
+        """Yield the batches of an epoch; an incomplete last one is left out.
+
+        Parameters
+        ----------
+        epoch : int
+        model : Audio2Face
+            Only its normalisation is read.
+        features : FeatureCache
+        waveforms : bool
+            Give sound instead of features, for an encoder that is being trained.
+        """
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(len(self.clips))
+        size = self.config.batch_size
+        for index in range(len(self)):
+            clips = [self.clips[i] for i in order[index * size : (index + 1) * size]]
+            frames = min(self.config.crop_frames, *(clip.num_frames for clip in clips))
+            starts = [int(rng.integers(clip.num_frames - frames + 1)) for clip in clips]
+            sources = [self._others[c.name][rng.integers(len(self._others[c.name]))] for c in clips]
+            if self.config.style_source == "target":
+                style = clip_motion(model, clips, starts, frames)
+            else:
+                style_frames = min(self.config.style_frames, *(clip.num_frames for clip in sources))
+                style_starts = [int(rng.integers(clip.num_frames - style_frames + 1)) for clip in sources]
+                style = clip_motion(model, sources, style_starts, style_frames)
+            if waveforms:
+                audio = torch.stack([_waveform_crop(c, s, frames) for c, s in zip(clips, starts, strict=True)])
+            else:
+                crops = [features.at_frames(c)[0, s : s + frames] for c, s in zip(clips, starts, strict=True)]
+                audio = torch.stack(crops)
+            yield Batch(audio, templates(clips), clip_motion(model, clips, starts, frames), style)
+
+
+def _waveform_crop(clip: Clip, start: int, frames: int) -> Tensor:
+    """Return the sound under some frames of a clip at 16 kHz, padded with silence where the recording ends early."""
+    waveform = resample(clip.waveform, clip.sample_rate, SAMPLE_RATE)
+    first, count = round(start / clip.fps * SAMPLE_RATE), round(frames / clip.fps * SAMPLE_RATE)
+    crop = waveform[first : first + count]
+    return torch.from_numpy(np.pad(crop, (0, count - len(crop))))

@@ -1,0 +1,130 @@
+"""Audio features of clips, computed once by a frozen encoder and kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from a2f.audio import SAMPLE_RATE, resample
+from a2f.data import Clip
+from a2f.errors import BadInput
+from a2f.files import atomic_path
+from a2f.models import AudioEncoder, resample_features
+
+CONTEXT = 2.0  # seconds that windows of long audio overlap on each side
+
+
+@torch.no_grad()
+def encode(encoder: AudioEncoder, waveform: np.ndarray) -> np.ndarray:
+    """Return the features of one waveform of any length.
+
+    Parameters
+    ----------
+    encoder : AudioEncoder
+    waveform : ndarray, (S,) float32 at 16 kHz
+        What is longer than the encoder takes goes through in windows that overlap by twice `CONTEXT`; each feature comes
+        from the window that sees most around it.
+
+    Returns
+    -------
+    ndarray, (T_a, C) float32
+    """
+    was_training = encoder.training
+    encoder.eval()
+    try:
+        if len(waveform) <= encoder.max_seconds * SAMPLE_RATE:
+            return encoder(torch.from_numpy(waveform)[None])[0].numpy()
+        context = round(CONTEXT * encoder.feature_rate)
+        size = int(encoder.max_seconds * encoder.feature_rate)
+        hop = size - 2 * context
+        samples_per_feature = round(SAMPLE_RATE / encoder.feature_rate)
+        total = len(waveform) // samples_per_feature
+        pieces = []
+        for start in range(0, total, hop):
+            first = max(0, start - context)
+            window = waveform[first * samples_per_feature : (start + hop + context) * samples_per_feature]
+            if len(window) < SAMPLE_RATE // 10:
+                break
+            found = encoder(torch.from_numpy(window)[None])[0].numpy()
+            pieces.append(found[start - first : start - first + hop])
+        return np.concatenate(pieces)
+    finally:
+        encoder.train(was_training)
+
+
+class FeatureCache:
+    """Features of clips, from disk where they are already there.
+
+    A file is named by what it depends on, encoder and sound, so it is never stale; a damaged one is made again.
+
+    Parameters
+    ----------
+    encoder : AudioEncoder
+    folder : path-like
+    """
+
+    def __init__(self, encoder: AudioEncoder, folder: str | os.PathLike) -> None:
+        self.encoder, self.folder = encoder, Path(folder)
+        self._kept: dict[str, np.ndarray] = {}
+
+    def _path(self, waveform: np.ndarray) -> Path:
+        key = hashlib.sha256(self.encoder.identity.encode() + waveform.tobytes()).hexdigest()[:32]
+        return self.folder / f"{key}.npz"
+
+    def at_encoder_rate(self, clip: Clip) -> np.ndarray:
+        """Return a clip's features at the encoder's rate, (T_a, C) float32, rounded to half precision as on disk."""
+        if clip.name not in self._kept:
+            waveform = resample(clip.waveform, clip.sample_rate, SAMPLE_RATE)
+            path = self._path(waveform)
+            features = _read(path, self.encoder.feature_dim)
+            if features is None:
+                features = encode(self.encoder, waveform).astype(np.float16)
+                with atomic_path(path) as temporary:
+                    np.savez(temporary, features=features)
+            self._kept[clip.name] = features
+        return self._kept[clip.name].astype(np.float32)
+
+    def at_frames(self, clip: Clip) -> torch.Tensor:
+        """Return a clip's features at its mesh frames, (1, T, C)."""
+        features = torch.from_numpy(self.at_encoder_rate(clip))[None]
+        return resample_features(
+            features, clip.num_frames, clip.fps, self.encoder.feature_rate, self.encoder.first_centre
+        )
+
+    def prepare(self, clips: Iterable[Clip], progress: bool = True) -> None:
+        """Compute and keep the features of clips, with a progress bar on standard error."""
+        from tqdm import tqdm
+
+        for clip in tqdm(list(clips), desc="audio features", unit="clip", disable=not progress, leave=False):
+            self.at_encoder_rate(clip)
+
+
+def _read(path: Path, feature_dim: int) -> np.ndarray | None:
+    """Return stored features, or None where the file is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            features = stored["features"]
+    except (FileNotFoundError, KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile):
+        return None
+    if features.ndim != 2 or features.shape[1] != feature_dim or not np.isfinite(features).all():
+        return None
+    return features
+
+
+def frame_count(waveform: np.ndarray, fps: float) -> int:
+    """Return how many mesh frames cover a waveform at 16 kHz, at least one.
+
+    Raises
+    ------
+    BadInput
+        If the waveform is empty.
+    """
+    if len(waveform) == 0:
+        raise BadInput("the waveform is empty")
+    return max(1, int(len(waveform) / SAMPLE_RATE * fps))

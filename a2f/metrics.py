@@ -1,0 +1,109 @@
+"""The five numbers of Table 1 (section 5.2), each as the released code computes it; all in the data set's unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from a2f.errors import BadInput
+from a2f.mesh import Topology
+
+
+@dataclass(frozen=True)
+class SequenceErrors:
+    """The errors of one predicted sequence. All but `f_dtw` are means over its frames."""
+
+    lip_mean: float  # L_mean^lip: mean over lip vertices of the Euclidean distance
+    lip_max: float  # L_max^lip: largest distance among lip vertices
+    upper: float  # L_mean^upper
+    face: float  # L_mean^face
+    f_dtw: float  # F-DTW: accumulated cost of the best warping path, so it grows with the number of frames
+    f_dtw_per_frame: float  # the same divided by T of the ground truth
+    frames: int
+
+
+def vertex_distance(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the Euclidean distance of corresponding vertices, (T, V), for two (T, V, 3) arrays."""
+    if prediction.shape != target.shape or prediction.ndim != 3 or prediction.shape[-1] != 3:
+        raise BadInput(f"prediction {prediction.shape} and target {target.shape} must have one shape (T, V, 3)")
+    return np.linalg.norm(prediction - target, axis=-1)
+
+
+def frame_distances(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the cost of matching frame i of one sequence with frame j of the other: the mean distance over vertices.
+
+    Works a row at a time on separate x, y and z planes, so it needs the memory of one frame times T2 and no more.
+
+    Parameters
+    ----------
+    prediction : ndarray, (T1, V, 3)
+    target : ndarray, (T2, V, 3)
+
+    Returns
+    -------
+    ndarray, (T1, T2) float64
+    """
+    if prediction.shape[1:] != target.shape[1:]:
+        raise BadInput(f"prediction {prediction.shape} and target {target.shape} differ in their vertices")
+    rows = torch.from_numpy(np.ascontiguousarray(prediction.transpose(2, 0, 1), dtype=np.float32))
+    planes = torch.from_numpy(np.ascontiguousarray(target.transpose(2, 0, 1), dtype=np.float32))
+    cost = torch.empty(len(prediction), len(target), dtype=torch.float64)
+    squared, difference = torch.empty_like(planes[0]), torch.empty_like(planes[0])
+    for i in range(len(prediction)):
+        torch.sub(planes[0], rows[0, i], out=squared)
+        squared.square_()
+        for axis in (1, 2):
+            torch.sub(planes[axis], rows[axis, i], out=difference)
+            squared.addcmul_(difference, difference)
+        cost[i] = squared.sqrt_().mean(1, dtype=torch.float64)
+    return cost.numpy()
+
+
+def dtw(cost: np.ndarray) -> float:
+    """Return the smallest accumulated cost of a warping path through a cost matrix.
+
+    Steps are (1, 0), (0, 1) and (1, 1), all weighted one; nothing is divided by the path's length.
+
+    Parameters
+    ----------
+    cost : ndarray, (T1, T2)
+    """
+    rows, columns = cost.shape
+    # Anti-diagonal d of the accumulated matrix needs d - 1 and d - 2 only. Both are kept by row with one row of infinity
+    # in front; the path enters cell (0, 0) through the zero in front of it.
+    second_last, last = np.full(rows + 1, np.inf), np.full(rows + 1, np.inf)
+    second_last[0] = 0.0
+    for diagonal in range(rows + columns - 1):
+        i = np.arange(max(0, diagonal - columns + 1), min(diagonal + 1, rows))
+        current = np.full(rows + 1, np.inf)
+        current[i + 1] = cost[i, diagonal - i] + np.minimum(np.minimum(last[i], last[i + 1]), second_last[i])
+        second_last, last = last, current
+    return float(last[rows])
+
+
+def sequence_errors(prediction: np.ndarray, target: np.ndarray, topology: Topology) -> SequenceErrors:
+    """Measure one predicted sequence against its ground truth.
+
+    Parameters
+    ----------
+    prediction, target : ndarray, (T, N, 3) float32
+    topology : Topology
+        With regions ``lips``, ``upper_face`` and ``face``. Errors and F-DTW of the whole face are taken over ``face``,
+        so that scalp, neck, teeth and eyes, which hardly move or cannot be seen, do not dilute them.
+    """
+    distance = vertex_distance(prediction, target)
+    if not np.isfinite(distance).all():
+        raise BadInput("prediction or target holds coordinates that are not finite")
+    lips, face = topology.region("lips"), topology.region("face")
+    accumulated = dtw(frame_distances(prediction[:, face], target[:, face]))
+    return SequenceErrors(
+        lip_mean=float(distance[:, lips].mean()),
+        lip_max=float(distance[:, lips].max(axis=1).mean()),
+        upper=float(distance[:, topology.region("upper_face")].mean()),
+        face=float(distance[:, face].mean()),
+        f_dtw=accumulated,
+        f_dtw_per_frame=accumulated / len(target),
+        frames=len(target),
+    )

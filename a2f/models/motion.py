@@ -1,0 +1,66 @@
+"""A batch of motions as a model reads them: displacements from the template, dense or in a linear basis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from a2f.errors import BadInput
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Displacements S_i - S_bar of T frames, in the model's normalised units.
+
+    Where all motion of a data set lies in a known linear basis A (the demo corpus' face units), only the coefficients c
+    are kept and d = c A is never formed: W d = c (A W^T) is exact and does not touch the N vertices of every frame.
+
+    Parameters
+    ----------
+    values : Tensor, (B, T, 3N) or (B, T, R)
+        The displacements themselves, or their coefficients.
+    basis : Tensor, (R, 3N), or None
+        A, when `values` are coefficients.
+    """
+
+    values: Tensor
+    basis: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 3:
+            raise BadInput(f"a motion has shape {tuple(self.values.shape)}, expected (batch, frames, values)")
+        if self.basis is not None and self.values.shape[-1] != self.basis.shape[0]:
+            raise BadInput(f"{self.values.shape[-1]} coefficients a frame do not fit a basis of {self.basis.shape[0]} rows")
+
+    @property
+    def num_frames(self) -> int:
+        """T."""
+        return self.values.shape[1]
+
+    def minus_mean(self) -> Motion:
+        """Subtract the mean over time, Eq. 1: the template drops out, so it is the mean face that is subtracted."""
+        return Motion(self.values - self.values.mean(dim=1, keepdim=True), self.basis)
+
+    def embed(self, weight: Tensor) -> Tensor:
+        """Return W d for every frame, (B, T, K); `weight` is (K, 3N), that is W transposed."""
+        if self.basis is None:
+            return F.linear(self.values, weight)
+        return F.linear(self.values, weight @ self.basis.T)
+
+    def squared_norm(self) -> Tensor:
+        """Return ||d||^2 of every frame, (B, T)."""
+        if self.basis is None:
+            return self.values.square().sum(-1)
+        return ((self.values @ (self.basis @ self.basis.T)) * self.values).sum(-1)
+
+    def dense(self) -> Tensor:
+        """Return the displacements, (B, T, 3N)."""
+        return self.values if self.basis is None else self.values @ self.basis
+
+
+def stack(motions: list[Motion]) -> Motion:
+    """Join motions of equal length along the batch axis; all must share one basis."""
+    return Motion(torch.cat([m.values for m in motions]), motions[0].basis)

@@ -1,0 +1,142 @@
+"""A grid of runs, trained and measured side by side, each skipped when it is already there."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from a2f.config import Config
+from a2f.data import limit, open_dataset, spread
+from a2f.evaluation import HEADLINE, evaluate, load_method, means
+from a2f.features import FeatureCache
+from a2f.files import read_json, write_json
+from a2f.models import load_audio_encoder
+from a2f.training import FINISHED, train
+
+RESULTS = "results.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of a study.
+
+    Parameters
+    ----------
+    method : str
+        The row it belongs to; with the seed it names the run's folder.
+    config : Config
+    seed : int
+    """
+
+    method: str
+    config: Config
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """The name of the run's folder."""
+        return f"{self.method}-seed{self.seed}"
+
+
+def variants(config: Config) -> dict[str, Config]:
+    """Return the rows of the paper's ablation (section 5.4) and the four corners of what notebook 06 asks of Eq. 1 and W.
+
+    "without-composite" has neither style input nor modulation but keeps the template embedding; "without-regional" has
+    beta = 0. The corners are the two style normalisations with and without the template embedding.
+    """
+    rows = {
+        "ours": config,
+        "without-composite": config.replace(composite=False),
+        "without-regional": config.replace(sparsity_weight=0.0),
+    }
+    for normalisation in ("mean", "template"):
+        for embedding in (True, False):
+            name = f"style-{normalisation}-{'with' if embedding else 'without'}-template-embedding"
+            rows[name] = config.replace(style_normalisation=normalisation, template_embedding=embedding)
+    return {name: row.replace(name=f"{config.name}:{name}") for name, row in rows.items()}
+
+
+def run_study(
+    entries: Sequence[Entry],
+    folder: str | os.PathLike,
+    *,
+    root: str | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> dict[str, list[dict]]:
+    """Train and measure every entry, as many at a time as there are cores, one thread each.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        All on one data set.
+    folder : path-like
+        Holds a folder a run, and the audio features they share.
+    root : str, optional
+        The data set's folder.
+    workers : int, optional
+    progress : bool
+
+    Returns
+    -------
+    dict of str to list of dict
+        For each method the results of its seeds, in their order: ``{"seed", "protocol", "test", "test_means",
+        "val_means", "seconds", "steps", "parameters"}``.
+    """
+    from tqdm import tqdm
+
+    folder = Path(folder)
+    waiting = [entry for entry in entries if not (folder / entry.folder / RESULTS).is_file()]
+    if waiting:
+        _prepare(waiting[0].config, root, folder, progress)
+    workers = workers or min(os.cpu_count() or 1, max(1, len(waiting)))
+    # fresh processes: a fork would inherit torch's thread pool in an unknown state
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        jobs = {pool.submit(_run, entry, str(folder), root): entry for entry in waiting}
+        for job in tqdm(as_completed(jobs), total=len(jobs), desc="runs", unit="run", disable=not progress or not jobs):
+            job.result()
+    results: dict[str, list[dict]] = {}
+    for entry in entries:
+        results.setdefault(entry.method, []).append(read_json(folder / entry.folder / RESULTS))
+    return results
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _prepare(config: Config, root: str | None, folder: Path, progress: bool) -> None:
+    """Compute the features all runs share before they start side by side."""
+    dataset = limit(open_dataset(config.data.dataset, root, config.data.fps), config.data)
+    FeatureCache(load_audio_encoder(config.model), folder / "features").prepare(dataset.clips, progress)
+
+
+def _run(entry: Entry, folder: str, root: str | None) -> None:
+    """Train one entry and write its results, in a process of its own."""
+    config = entry.config
+    dataset = limit(open_dataset(config.data.dataset, root, config.data.fps), config.data)
+    run = train(config, dataset, Path(folder) / entry.folder, seed=entry.seed, progress=False)
+    method = load_method(run, dataset, Path(folder) / "features")
+    rows = evaluate(method, dataset, seed=0)
+    validation = spread(dataset.split("val"), config.training.validation_clips)
+    finished = read_json(run / FINISHED)
+    write_json(
+        run / RESULTS,
+        {
+            "seed": entry.seed,
+            "protocol": HEADLINE,
+            "test_means": means(rows),
+            "val_means": means(evaluate(method, dataset, seed=0, clips=validation)),
+            "steps": finished["steps"],
+            "seconds": finished["seconds"],
+            "parameters": finished["parameters"],
+            "test": rows,
+        },
+    )

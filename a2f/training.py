@@ -1,0 +1,286 @@
+"""The training loop: Eq. 4 minimised with Adam, a frozen start, validation, checkpoints, exact resume (section 4.5)."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from a2f.batches import Batch, Batches, clip_motion, templates, whole_motion
+from a2f.config import Config, TrainingConfig
+from a2f.data import Clip, Dataset, limit, spread
+from a2f.errors import BadInput, TrainingDiverged
+from a2f.features import FeatureCache
+from a2f.files import atomic_path, write_json
+from a2f.models import Audio2Face, AudioEncoder, Motion, load_audio_encoder, read_run_config, resample_features
+
+STATE, FINISHED, HISTORY = "state.pt", "finished.json", "history.json"
+
+
+def learning_rate(config: TrainingConfig, step: int, total: int) -> float:
+    """Return the learning rate of a step, counted from zero, of `total` steps."""
+    if config.schedule == "constant":
+        return config.learning_rate
+    warmup = max(1, total // 10)
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
+
+
+def data_loss(model: Audio2Face, features: Tensor, target: Motion, form: str) -> Tensor:
+    """Return L_l2 of Eq. 4 as a mean over batch and frames.
+
+    The text sums the norm over frames; the released code averages the squared norm over batch and frames. Both are
+    averaged here, so that beta keeps its meaning when the crop length changes.
+    """
+    squared = model.embedding.frame_error(features, target)
+    # the square root has no gradient at an exact zero
+    return (squared + 1e-12).sqrt().mean() if form == "norm" else squared.mean()
+
+
+@dataclass
+class _Run:
+    """The moving parts of a run between two steps."""
+
+    model: Audio2Face
+    encoder: AudioEncoder
+    optimizer: torch.optim.Optimizer
+    epoch: int
+    history: list[dict]
+    best: float
+    unfrozen: bool
+
+
+def train(
+    config: Config,
+    dataset: Dataset,
+    out: str | os.PathLike,
+    *,
+    seed: int = 0,
+    cache: str | os.PathLike | None = None,
+    progress: bool = True,
+    on_epoch: Callable[[dict], None] | None = None,
+) -> Path:
+    """Train a model, or go on with one that was interrupted.
+
+    Parameters
+    ----------
+    config : Config
+    dataset : Dataset
+    out : path-like
+        The run's folder: ``config.json``, ``best.safetensors`` (lowest validation loss), ``last.safetensors``,
+        ``history.json``, ``topology.npz``, and ``finished.json`` once it is done. A finished run is left as it is.
+    seed : int
+        Decides the initial weights and every crop. The same seed on the same machine gives the same digits.
+    cache : path-like, optional
+        Folder of the audio features, ``out/../features`` by default.
+    progress : bool
+        Show a bar on standard error.
+    on_epoch : callable, optional
+        Is given each epoch's row of the history.
+
+    Returns
+    -------
+    Path
+        The run's folder.
+
+    Raises
+    ------
+    BadInput
+        If `out` holds a run of another configuration or seed.
+    TrainingDiverged
+        If the loss is not finite; the last checkpoint stays.
+    """
+    from tqdm import tqdm
+
+    out = Path(out)
+    dataset = limit(dataset, config.data)
+    if _check_folder(out, config, seed):
+        return out
+    started = time.perf_counter()
+    encoder = load_audio_encoder(config.model)
+    features = FeatureCache(encoder, cache or out.parent / "features")
+    batches = Batches(dataset.split("train"), config.training, seed)
+    validation = spread(dataset.split("val"), config.training.validation_clips)
+    features.prepare([*batches.clips, *validation], progress)
+    dataset.topology.save(out / "topology.npz")
+    run = _start(config, dataset, encoder, seed)
+    if (out / STATE).is_file():
+        _restore(run, out / STATE)
+    total = config.training.epochs * len(batches)
+    with tqdm(total=total, initial=run.epoch * len(batches), desc=out.name, unit="step", disable=not progress) as bar:
+        while run.epoch < config.training.epochs:
+            row = _epoch(run, batches, features, config, total, bar.update)
+            last = run.epoch == config.training.epochs
+            if last or run.epoch % config.training.validate_every == 0:
+                row |= validate(run.model, run.encoder, dataset, validation, features, config, seed, run.unfrozen)
+                better = row["val_loss"] < run.best
+                run.best = min(run.best, row["val_loss"])
+                _save(run, out, config, seed, better)
+            run.history.append(row)
+            write_json(out / HISTORY, run.history)
+            if last or run.epoch % config.training.validate_every == 0:
+                _save_state(run, out / STATE)
+            if on_epoch is not None:
+                on_epoch(row)
+    write_json(
+        out / FINISHED,
+        {
+            "seconds": round(time.perf_counter() - started, 2),
+            "steps": total,
+            "epochs": run.epoch,
+            "parameters": sum(p.numel() for p in run.model.parameters()),
+            "best_val_loss": run.best,
+        },
+    )
+    (out / STATE).unlink()
+    return out
+
+
+def _check_folder(out: Path, config: Config, seed: int) -> bool:
+    """Return whether a folder holds this run, finished; refuse another run's folder."""
+    if not (out / "config.json").is_file():
+        return False
+    found, described = read_run_config(out)
+    if found != config or described.get("seed") != seed:
+        raise BadInput(
+            f"{out} already holds run {found.name!r} with seed {described.get('seed')}, which differs from run "
+            f"{config.name!r} with seed {seed}; give another folder or remove that one"
+        )
+    return (out / FINISHED).is_file()
+
+
+def _start(config: Config, dataset: Dataset, encoder: AudioEncoder, seed: int) -> _Run:
+    with torch.random.fork_rng(devices=[]):  # the initial weights follow the seed, and nobody else's numbers move
+        torch.manual_seed(seed)
+        model = Audio2Face(config.model, dataset.topology.num_vertices, encoder.feature_dim)
+    faces = np.stack(list({clip.subject: clip.template for clip in dataset.split("train")}.values()))
+    mean = faces.mean(axis=(0, 1))
+    model.data_mean.copy_(torch.from_numpy(mean))
+    model.data_std.copy_(torch.tensor(float(np.sqrt(np.square(faces - mean).mean()))))
+    # no weight decay: it contradicts the sparsity regulariser (section 4.5)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.training.learning_rate, weight_decay=0, fused=True)
+    return _Run(model, encoder, optimizer, 0, [], math.inf, False)
+
+
+def _unfreeze_when_due(run: _Run, config: TrainingConfig) -> None:
+    """After the warm-up, let gradients into the audio encoder too (section 4.4)."""
+    if run.unfrozen or config.freeze_epochs is None or run.epoch < config.freeze_epochs:
+        return
+    run.encoder.freeze(False)
+    run.optimizer.add_param_group({"params": list(run.encoder.parameters())})
+    run.unfrozen = True
+
+
+def audio_at_frames(encoder: AudioEncoder, waveform: Tensor, frames: int, fps: float) -> Tensor:
+    """Return the features of waveforms (B, S) at their mesh frames, (B, T, C)."""
+    return resample_features(encoder(waveform), frames, fps, encoder.feature_rate, encoder.first_centre)
+
+
+def _epoch(run: _Run, batches: Batches, features: FeatureCache, config: Config, total: int, tick: Callable) -> dict:
+    _unfreeze_when_due(run, config.training)
+    run.model.train()
+    losses, first_step = [], run.epoch * len(batches)
+    for index, batch in enumerate(batches.epoch(run.epoch, run.model, features, run.unfrozen)):
+        rate = learning_rate(config.training, first_step + index, total)
+        for group in run.optimizer.param_groups:
+            group["lr"] = rate
+        loss = _step(run, batch, config)
+        if not math.isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss is {loss} at step {first_step + index} (epoch {run.epoch}, batch {index}); the last good "
+                "checkpoint is last.safetensors in the run's folder. Lower learning_rate"
+            )
+        losses.append(loss)
+        tick()
+    run.epoch += 1
+    sparsity = float(run.model.embedding.sparsity().detach())
+    return {"epoch": run.epoch, "step": first_step + len(batches), "train_loss": float(np.mean(losses)),
+            "sparsity": sparsity, "learning_rate": rate, "encoder_frozen": not run.unfrozen}  # fmt: skip
+
+
+def _step(run: _Run, batch: Batch, config: Config) -> float:
+    """Take one optimiser step and return the data term."""
+    audio = batch.audio
+    if run.unfrozen:
+        audio = audio_at_frames(run.encoder, audio, batch.target.num_frames, config.data.fps)
+    style = run.model.style(batch.style)
+    predicted = run.model.features(audio, batch.template, style)
+    data = data_loss(run.model, predicted, batch.target, config.training.loss)
+    objective = data + config.training.sparsity_weight * run.model.embedding.sparsity()  # Eq. 4
+    run.optimizer.zero_grad()
+    objective.backward()
+    run.optimizer.step()
+    return float(data.detach())
+
+
+@torch.no_grad()
+def validate(
+    model: Audio2Face,
+    encoder: AudioEncoder,
+    dataset: Dataset,
+    clips: list[Clip],
+    features: FeatureCache,
+    config: Config,
+    seed: int,
+    unfrozen: bool = False,
+) -> dict[str, float]:
+    """Return the mean data term and the lip, upper-face and face errors over whole clips, style from another clip."""
+    model.eval()
+    encoder.eval()
+    rows = []
+    regions = {k: dataset.topology.region(r) for k, r in (("lip", "lips"), ("upper", "upper_face"), ("face", "face"))}
+    for clip in clips:
+        if unfrozen:
+            audio = audio_at_frames(encoder, torch.from_numpy(clip.waveform)[None], clip.num_frames, clip.fps)
+        else:
+            audio = features.at_frames(clip)
+        style = model.style(whole_motion(model, dataset.style_partner(clip, seed)))
+        template = templates([clip])
+        predicted = model.features(audio, template, style)
+        target = clip_motion(model, [clip], [0], clip.num_frames)
+        row = {"val_loss": float(data_loss(model, predicted, target, config.training.loss))}
+        truth = clip.vertices
+        for key, ids in regions.items():
+            guess = model.synthesise(predicted, template, torch.from_numpy(ids).long())[0].numpy()
+            row[f"val_{key}"] = float(np.linalg.norm(guess - truth[:, ids], axis=-1).mean())
+        rows.append(row)
+    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+
+def _save(run: _Run, out: Path, config: Config, seed: int, better: bool) -> None:
+    extra = {f"audio_encoder.{k}": v.contiguous() for k, v in run.encoder.state_dict().items()} if run.unfrozen else {}
+    for name in ("last", "best") if better else ("last",):
+        run.model.save_pretrained(out, config, name, seed, extra)
+
+
+def _save_state(run: _Run, path: Path) -> None:
+    state = {
+        "model": run.model.state_dict(),
+        "encoder": run.encoder.state_dict() if run.unfrozen else None,
+        "optimizer": run.optimizer.state_dict(),
+        "epoch": run.epoch,
+        "history": run.history,
+        "best": run.best,
+    }
+    with atomic_path(path) as temporary:
+        torch.save(state, temporary)
+
+
+def _restore(run: _Run, path: Path) -> None:
+    state = torch.load(path, weights_only=True)
+    if state["encoder"] is not None:
+        run.encoder.load_state_dict(state["encoder"])
+        run.encoder.freeze(False)
+        run.optimizer.add_param_group({"params": list(run.encoder.parameters())})
+        run.unfrozen = True
+    run.model.load_state_dict(state["model"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.epoch, run.history, run.best = state["epoch"], state["history"], state["best"]
