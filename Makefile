@@ -1,0 +1,68 @@
+# Two commands matter: `make reproduce` (everything the README shows) and `make test`.
+# Nothing needs to be activated; the environment lives in $(VENV) and is renewed when its pins change.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install reproduce publish test lint validate lab clean
+
+PYTHON ?= python3
+VENV ?= .venv
+PRESET ?= demo
+SEED ?= 0
+DATASET ?= demo
+DATA_ROOT ?=
+ARGS ?=
+
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.a2f-installed
+
+# Idle OpenMP threads must not spin: two notebooks' worth of them would halve a 2-core machine.
+export OMP_WAIT_POLICY := PASSIVE
+# Only what requirements.txt pins may be imported.
+export PYTHONNOUSERSITE := 1
+unexport PYTHONPATH PYTHONHOME
+
+help:
+	@echo 'make reproduce [PRESET=demo|smoke] [SEED=0] [DATASET=demo DATA_ROOT=...] [ARGS=--fresh]   run all notebooks'
+	@echo 'make test        lint, unit tests, notebook tests'
+	@echo 'make lab         JupyterLab on this machine only'
+	@echo 'make validate    measure the demo corpus against the literature'
+	@echo 'make install | lint | publish | clean'
+
+install: $(STAMP)
+
+# The stamp keeps the seconds that the installation took: the README quotes them.
+$(STAMP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
+	  "a2f needs Python 3.11 or newer, this is %d.%d: call make PYTHON=/path/to/python3.11" % v[:2])'
+	@echo 'installing the pinned environment into $(VENV) (a few minutes, about 2.5 GB)'
+	@start=$$(date +%s); rm -f "$@"; \
+	  { [ -x "$(PY)" ] || $(PYTHON) -m venv "$(VENV)"; }; \
+	  "$(PY)" -m pip install --quiet --disable-pip-version-check --no-warn-script-location -r requirements.txt; \
+	  "$(PY)" -m pip install --quiet --disable-pip-version-check --no-warn-script-location --no-deps -e .; \
+	  echo "$$(( $$(date +%s) - start ))" > "$@"
+
+reproduce: $(STAMP)
+	@"$(PY)" -m a2f.cli reproduce --preset "$(PRESET)" --seed "$(SEED)" --dataset "$(DATASET)" \
+	  $(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") $(ARGS)
+
+# For maintainers: as reproduce, and the executed notebooks are stored beside their sources.
+publish: $(STAMP)
+	@"$(PY)" -m a2f.cli reproduce --publish-notebooks $(ARGS)
+
+lint: $(STAMP)
+	@"$(PY)" -m ruff check .
+
+test: lint
+	@"$(PY)" -m pytest --ignore=tests/test_notebooks.py
+	@"$(PY)" -m pytest tests/test_notebooks.py
+
+validate: $(STAMP)
+	@"$(PY)" -m a2f.cli validate-data demo
+
+lab: $(STAMP)
+	@"$(PY)" -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. $(ARGS)
+
+clean:
+	rm -rf build .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find a2f notebooks tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

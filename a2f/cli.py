@@ -1,0 +1,247 @@
+"""The command line: `a2f train | evaluate | animate | validate-data | reproduce`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import a2f
+from a2f.errors import A2FError, BadInput, MissingData
+from a2f.files import write_json
+
+_DONE, _FAILED, _BAD_INPUT, _STOPPED = 0, 1, 2, 130
+
+
+def _train(options: argparse.Namespace) -> int:
+    from a2f.config import preset
+    from a2f.data import open_dataset
+    from a2f.reproduce import parse_parameters
+    from a2f.training import train
+
+    config = preset(options.preset).replace(dataset=options.dataset, **parse_parameters(options.set))
+    dataset = open_dataset(options.dataset, root=options.data_root, fps=config.data.fps)
+    run = train(config, dataset, options.out, seed=options.seed)
+    print(f"finished run: {run}")
+    return _DONE
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from a2f.data import open_dataset
+    from a2f.evaluation import evaluate, load_method, means
+    from a2f.models import read_run_config
+
+    config, _ = read_run_config(options.run_folder)
+    dataset = open_dataset(options.dataset, root=options.data_root, fps=config.data.fps)
+    cache = options.cache or Path(options.run_folder).parent / "features"
+    method = load_method(options.run_folder, dataset, cache)
+    rows = evaluate(method, dataset, split=options.split, protocol=options.protocol, seed=options.seed)
+    result = {
+        "run": Path(options.run_folder).name,
+        "dataset": dataset.name,
+        "synthetic": dataset.name == "demo",
+        "split": options.split,
+        "protocol": options.protocol,
+        "seed": options.seed,
+        "means": means(rows),
+        "clips": rows,
+    }
+    for metric, value in result["means"].items():
+        print(f"{metric:<16} {value:.4f}")
+    if options.out:
+        write_json(options.out, result)
+        print(f"written: {options.out}")
+    return _DONE
+
+
+def _animate(options: argparse.Namespace) -> int:
+    for wav in options.wav:
+        if not Path(wav).is_file():
+            raise MissingData(f"{wav} is not a file")
+    from a2f.animate import animate, newest_run  # after the check above, which needs no torch
+
+    run = options.checkpoint or newest_run(options.build)
+    if not options.checkpoint:
+        print(f"using the run {run}")
+    formats = [name for name in options.format.split(",") if name]
+    written = animate(
+        options.wav, options.out, formats, checkpoint=run, style=options.style, template=options.template
+    )
+    for path in written:
+        print(f"written: {path}")
+    return _DONE
+
+
+def _validate_data(options: argparse.Namespace) -> int:
+    if options.name != "demo":
+        raise BadInput(f"no data set is called {options.name!r}; there is 'demo'")
+    from a2f.data.validate_demo import validate_demo
+
+    report = validate_demo()
+    print(report)
+    return _DONE if report.ok else _FAILED
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from a2f.reproduce import parse_parameters, reproduce
+
+    return reproduce(
+        preset=options.preset,
+        dataset=options.dataset,
+        data_root=options.data_root,
+        seed=options.seed,
+        out=options.out,
+        only=options.only,
+        fresh=options.fresh,
+        publish_notebooks=options.publish_notebooks,
+        parameters=parse_parameters(options.parameter),
+    )
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset", default="demo", metavar="NAME", help="data set (default: demo, which is shipped)"
+    )
+    parser.add_argument(
+        "--data-root", metavar="DIR", help="folder of the data set; the demo corpus needs none"
+    )
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="seed of everything random (default: 0)"
+    )
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+_seed.__name__ = "seed (a whole number of at least 0)"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    main_parser = argparse.ArgumentParser(
+        prog="a2f",
+        description="Speech-driven 3D face animation with composite and regional facial movements.",
+        epilog="Exit codes: 0 done, 1 a check or a notebook failed, 2 bad input.",
+    )
+    main_parser.add_argument("--version", action="version", version=f"a2f {a2f.__version__}")
+    commands = main_parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, run, summary: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        made.set_defaults(run=run)
+        return made
+
+    command = add("train", _train, "train a model, or go on with an interrupted run")
+    command.add_argument(
+        "--preset", default="demo", metavar="NAME", help="paper, release, demo (default) or smoke"
+    )
+    command.add_argument(
+        "--out", required=True, metavar="DIR", help="folder of the run; an unfinished one goes on"
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change one setting of the preset; repeatable",
+    )
+    _add_data(command)
+
+    command = add("evaluate", _evaluate, "measure a trained run: the five errors of Table 1")
+    command.add_argument("run_folder", metavar="RUN", help="folder of a finished run")
+    command.add_argument("--split", default="test", choices=("train", "val", "test"), help="default: test")
+    command.add_argument(
+        "--protocol",
+        default="same-speaker-other-sentence",
+        metavar="NAME",
+        help="which style motion is fed in (default: same-speaker-other-sentence, which leaks nothing)",
+    )
+    command.add_argument(
+        "--out", metavar="FILE", help="write the result there as JSON instead of printing it"
+    )
+    _add_data(command)
+
+    command = add("animate", _animate, "make talking faces from speech recordings")
+    command.add_argument("wav", nargs="+", metavar="SPEECH", help="recordings: any rate, mono or stereo")
+    command.add_argument(
+        "--out", required=True, metavar="DIR", help="folder for the animations, made if missing"
+    )
+    command.add_argument(
+        "--format", default="mp4,npz", metavar="LIST", help="what to write (default: mp4,npz)"
+    )
+    command.add_argument(
+        "--checkpoint", metavar="RUN", help="a finished run (default: the newest under --build)"
+    )
+    command.add_argument(
+        "--build", default="build", metavar="DIR", help="where that run is looked for (default: build)"
+    )
+    command.add_argument(
+        "--style", metavar="CLIP_OR_NPZ", help="motion whose style is taken: a clip's name or an npz"
+    )
+    command.add_argument(
+        "--template", metavar="FILE", help="the face at rest to animate, in the run's topology"
+    )
+    command.add_argument(
+        "--seed", type=_seed, default=0, metavar="N", help="chooses the style clip (default: 0)"
+    )
+
+    command = add("validate-data", _validate_data, "measure a data set against what is known of speech")
+    command.add_argument("name", metavar="NAME", help="demo")
+
+    command = add("reproduce", _reproduce, "run all notebooks in order and publish their figures")
+    command.add_argument(
+        "--preset", default="demo", metavar="NAME", help="demo (default) or smoke, the quick check"
+    )
+    command.add_argument(
+        "--out", default="build", metavar="DIR", help="where everything goes (default: build)"
+    )
+    command.add_argument(
+        "--only", nargs="+", default=[], metavar="NN", help="only these notebooks; publish nothing"
+    )
+    command.add_argument("--fresh", action="store_true", help="run also what is finished and unchanged")
+    command.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a further notebook parameter; repeatable",
+    )
+    command.add_argument(
+        "--publish-notebooks", action="store_true", help="store the executed notebooks beside their sources"
+    )
+    _add_data(command)
+    return main_parser
+
+
+def _is_ours(error: BaseException) -> bool:
+    """True for an error raised on purpose: an A2FError, or a built-in kind from a line of a2f."""
+    if isinstance(error, A2FError):
+        return True
+    last = traceback.extract_tb(error.__traceback__)[-1].filename
+    return Path(last).resolve().is_relative_to(Path(a2f.__file__).resolve().parent)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code (argparse itself exits with 2)."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (A2FError, ValueError, FileNotFoundError) as error:
+        if not _is_ours(error):
+            raise
+        print(f"a2f: error: {error}", file=sys.stderr)
+        # what is not the user's input (no way to draw, a loss that diverged) is a failure of the run
+        return _BAD_INPUT if isinstance(error, (ValueError, FileNotFoundError)) else _FAILED
+    except KeyboardInterrupt:
+        print("a2f: stopped; the same command goes on from here", file=sys.stderr)
+        return _STOPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

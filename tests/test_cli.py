@@ -1,0 +1,101 @@
+"""The command line: help for every command, one-line errors, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from a2f import cli
+from a2f.errors import BadInput, MissingData, RenderingUnavailable
+
+COMMANDS = ("train", "evaluate", "animate", "validate-data", "reproduce")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([command, "--help"])
+    shown = capsys.readouterr().out
+    assert stopped.value.code == 0 and shown.startswith(f"usage: a2f {command}")
+    arguments = [action for action in cli.parser()._subparsers._group_actions[0].choices[command]._actions]
+    assert all(action.help for action in arguments)
+
+
+def test_the_help_names_all_commands_quickly():
+    code = "import sys; from a2f.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert all(command in shown for command in COMMANDS)
+    assert "torch" not in shown.split() and "papermill" not in shown.split()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["sing"],
+        ["train"],
+        ["reproduce", "--seed", "-1"],
+        ["reproduce", "--seed", "x"],
+    ],
+)
+def test_a_wrong_command_line_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(arguments)
+    assert stopped.value.code == 2 and "usage: a2f" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["reproduce", "--preset", "demmo"], "'demmo'"),
+        (["reproduce", "--parameter", "seed"], "name=value"),
+        (["validate-data", "vocaset"], "'vocaset'"),
+        (["train", "--preset", "none", "--out", "x"], "'none'"),
+        (["train", "--preset", "smoke", "--set", "colour=1", "--out", "x"], "colour"),
+        (["animate", "none.wav", "--out", "x"], "none.wav"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("a2f: error: ") and words in shown and shown.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_run_animate_says_what_to_run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.wav").write_bytes(b"")
+    assert cli.main(["animate", "a.wav", "--out", "x"]) == 2
+    assert "make reproduce" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(BadInput("b"), 2), (MissingData("m"), 2), (RenderingUnavailable("r"), 1)]
+)
+def test_errors_on_purpose_become_exit_codes(error, code, capsys, monkeypatch):
+    def fail(options):
+        raise error
+
+    monkeypatch.setattr(cli, "_validate_data", fail)
+    assert cli.main(["validate-data", "demo"]) == code
+    assert capsys.readouterr().err == f"a2f: error: {error}\n"
+
+
+def test_a_programming_error_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(cli, "_validate_data", lambda options: int("not a number of ours"))
+    with pytest.raises(ValueError, match="invalid literal"):
+        cli.main(["validate-data", "demo"])
+
+
+def test_failed_checks_exit_with_1(monkeypatch, capsys):
+    from a2f.data import validate_demo
+
+    for ok, code in ((True, 0), (False, 1)):
+        report = SimpleNamespace(ok=ok)
+        monkeypatch.setattr(validate_demo, "validate_demo", lambda report=report: report)
+        assert cli.main(["validate-data", "demo"]) == code
+        assert f"ok={ok}" in capsys.readouterr().out

@@ -1,0 +1,121 @@
+"""All notebooks: run on the smoke preset, replayed to the letter, committed copies in step with their sources."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from a2f import notebooks as nb
+from a2f.parameters import PARAMETERS
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+EXPECTED = [
+    "00_quickstart",
+    "01_composite",
+    "02_regional",
+    "03_model",
+    "04_training",
+    "05_table1",
+    "06_sparsity",
+    "14_report",
+]
+MOST_BYTES = 2_000_000
+each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory):
+    """Run every notebook with papermill on the smoke preset; give the folder of what came out."""
+    out = tmp_path_factory.mktemp("smoke")
+    command = [sys.executable, "-m", "a2f.cli", "reproduce", "--preset", "smoke", "--out", str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return out / "smoke-demo"
+
+
+def test_all_notebooks_are_there():
+    assert SOURCES, "notebooks/ holds no NN_name.py"
+    assert set(EXPECTED) <= {path.stem for path in SOURCES}
+    strays = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} - {path.stem for path in SOURCES}
+    assert not strays, "executed notebooks without a source"
+
+
+def test_smoke_run_is_complete(smoke):
+    assert SOURCES
+    for source in SOURCES:
+        executed = nbformat.read(smoke / "notebooks" / f"{source.stem}.ipynb", as_version=4)
+        code = [cell for cell in executed.cells if cell.cell_type == "code"]
+        assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), source.stem
+    assert (smoke / "figures" / "report.json").is_file()
+
+
+def test_replay_gives_the_same_output(smoke, tmp_path):
+    """nbval runs all cells again, without the results of the first time, and compares every output but pictures."""
+    notebooks = sorted((smoke / "notebooks").glob("*.ipynb"))
+    assert len(notebooks) == len(SOURCES) > 0
+    cells = [cell for path in notebooks for cell in nbformat.read(path, as_version=4).cells]
+    expected = sum(cell.cell_type == "code" for cell in cells)
+    for folder in ("runs", "results", "figures", "records"):
+        shutil.rmtree(smoke / folder)
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\n"
+    )  # not the project's settings: they are for its own tests
+    command = [sys.executable, "-m", "pytest", "-c", str(tmp_path / "pytest.ini"), "-p", "no:cacheprovider"]
+    command += ["--nbval", "--nbval-sanitize-with", str(ROOT / "tests" / "nbval.cfg"), *map(str, notebooks)]
+    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    # nothing was left out: nbval passes cells without outputs and skips those that ask for it
+    assert re.search(rf"\b{expected} passed", done.stdout) and "skipped" not in done.stdout, done.stdout[
+        -500:
+    ]
+    assert (smoke / "figures" / "report.json").is_file(), "the replay wrote its results anew"
+
+
+@each
+def test_no_cell_is_kept_from_the_replay(source):
+    text = source.read_text(encoding="utf-8")
+    assert not re.search(r"NBVAL_(SKIP|IGNORE|RAISES)|nbval-(skip|ignore|raises)|raises-exception", text)
+
+
+@each
+def test_parameters_are_the_common_ones_at_their_defaults(source):
+    found = nb.parameters(nb.from_source(source), source.stem)
+    assert set(PARAMETERS) <= set(found)
+    common = {name: found[name] for name in PARAMETERS}
+    assert common == {
+        "preset": "demo",
+        "dataset": "demo",
+        "data_root": None,
+        "seed": 0,
+        "out_dir": "../build",
+    }
+
+
+@each
+def test_committed_copy_is_executed_and_in_step(source):
+    path = source.with_suffix(".ipynb")
+    assert path.is_file(), f"{source.name} has no executed copy beside it: make publish"
+    assert path.stat().st_size < MOST_BYTES
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert nb.faults(notebook) == []
+    # the same cells, hence the same parameters: the demo preset, nothing injected
+    assert nb.cells_of(notebook) == nb.cells_of(nb.from_source(source))
+    assert any(cell.get("outputs") for cell in notebook.cells), "no cell shows anything"
+
+
+@each
+def test_no_machine_path_in_the_committed_copy(source):
+    notebook = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    texts = [cell.source + "\n" + nb.output_text(cell) for cell in notebook.cells]
+    assert nb.machine_paths("\n".join(texts)) == []
