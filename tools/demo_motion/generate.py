@@ -1,0 +1,186 @@
+"""One clip: timed phones, a speaker and a mode in, face-unit curves out."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from demo_motion import expression, eyes
+from demo_motion.closures import ContactSolver, activation
+from demo_motion.dominance import UNIT_GROUP, curves
+from demo_motion.gestures import smoothstep, speaking, time_line
+from demo_motion.mouth import FaceAsset, MouthGeometry
+from demo_motion.visemes import solve_targets
+
+FINE_RATE, STORED_RATE = 240, 60
+SCALE = 1.0 / 1024.0  # one integer step of a stored unit value
+LIP_SPEED, JAW_SPEED = 280.0, 165.0  # mm/s, ceilings of a clip's peaks (D10), a little inside 300 and 180
+SIDE = 0.36          # largest left-right imbalance of a lop-sided speaker
+JAW_SIDE = 0.10      # of jawLeft/jawRight at full opening (D9)
+
+
+class Speaker:
+    """Everything of one speaker that does not change from clip to clip.
+
+    Parameters
+    ----------
+    face : FaceAsset
+    entry : dict
+        One entry of speakers.json.
+    targets : dict of str to ndarray
+        `visemes.solve_targets` of the mean head.
+    """
+
+    def __init__(self, face: FaceAsset, entry: dict, targets: dict[str, np.ndarray]):
+        self.name, self.style, self.targets = entry["id"], entry["style"], targets
+        self.mouth = MouthGeometry(face, entry["identity"])
+        self.solver = ContactSolver(self.mouth)
+        self.names = face.unit_names
+
+    def posture(self, mode: expression.Mode) -> np.ndarray:
+        """(52,) resting face in a mode: expression plus habit, lips closed (D18)."""
+        style = self.style
+        face = {name: value * style["expressiveness"] for name, value in mode.face.items()}
+        corner, brow = style["rest_corner"], style["rest_brow"]
+        own = {"mouthSmile": max(corner, 0.0), "mouthFrown": max(-corner, 0.0), "browDown": max(-brow, 0.0),
+               "browOuterUp": max(brow, 0.0), "browInnerUp": 0.7 * max(brow, 0.0), "eyeBlink": style["rest_lids"]}
+        values = expression.spread_names(face, self.names) + expression.spread_names(own, self.names)
+        return self.solver.rest(np.clip(self.lopsided(values[None], 0.6)[0], 0.0, 1.0))
+
+    def lopsided(self, values: np.ndarray, share: float = 1.0) -> np.ndarray:
+        """Weigh the two halves of mouth, cheeks and brows by the speaker's side."""
+        lean = SIDE * self.style["side"] * share
+        factor = np.ones(len(self.names))
+        for i, name in enumerate(self.names):
+            if name.startswith(("mouthLowerDown", "mouthUpperUp", "mouthSmile", "mouthDimple", "cheekSquint",
+                                "noseSneer", "mouthStretch", "browOuterUp", "browDown", "mouthFrown")):
+                factor[i] = 1.0 + lean if name.endswith("Left") else 1.0 - lean
+        return values * factor
+
+
+def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrink: float = 1.0) -> np.ndarray:
+    """(T, 52) float64 unit values of one clip at `STORED_RATE`.
+
+    Parameters
+    ----------
+    clip : dict
+        One entry of speech.json's ``clips``.
+    shrink : float
+        Factor on the speech movement, below 1 where a clip would move too fast.
+    """
+    style, mode, names = speaker.style, expression.TABLE[clip["mode"]], speaker.names
+    rng = np.random.default_rng([seed, zlib.crc32(clip["id"].encode())])
+    duration = clip["samples"] / sample_rate
+    line = time_line(clip["phones"], duration)
+    frames = int(np.floor(duration * STORED_RATE)) + 1
+    times = np.arange((frames - 1) * (FINE_RATE // STORED_RATE) + 1) / FINE_RATE
+
+    speech = curves(line, times, speaker.targets, names, smoothness=style["smoothness"] * mode.smoothness,
+                    anticipation=style["anticipation"])
+    speech *= _factors(names, style, mode) * shrink
+    leads = np.clip(style["onset_lead"] + 0.02 * rng.standard_normal(len(line.phrases)), 0.11, 0.25)
+    level = speaking(line, times, leads)
+    speech = _inhale(speech * level[:, None], line, times, style["inhale"], names, rng)
+    work = expression.effort(line, times, line.pace) * level
+    speech = speaker.lopsided(speech + work[:, None] * _habits(names, style, mode))
+    _jaw_drift(speech, names, style["jaw_side"])
+
+    posture = speaker.posture(mode)[None].repeat(len(times), axis=0)
+    rounded = np.clip(speech[:, [names.index("mouthPucker"), names.index("mouthFunnel")]].sum(axis=1), 0.0, 1.0)
+    corners = [i for i, name in enumerate(names) if name.startswith(("mouthSmile", "mouthDimple", "mouthFrown",
+                                                                     "mouthStretch"))]
+    posture[:, corners] *= 1.0 - 0.55 * rounded[:, None]  # a smile gives way to rounding
+    values = posture + speech
+    brows = expression.accents(line, times, min(0.9, mode.accents * style["accent"]), style["accent"], rng)
+    values += brows[:, None] * expression.spread_names(mode.accent, names)
+    _eyes(values, names, line, times, style["blink_rate"], rng)
+
+    values = np.clip(values[:: FINE_RATE // STORED_RATE], 0.0, 1.0)
+    stored = times[:: FINE_RATE // STORED_RATE]
+    values = speaker.solver.touch_incisors(values, activation(line.contacts, "incisors", stored, line.pace))
+    return speaker.solver.close_lips(values, activation(line.contacts, "lips", stored, line.pace))
+
+
+def clip_coefficients(speaker: Speaker, clip: dict, seed: int, sample_rate: int) -> np.ndarray:
+    """(T, 52) int16: the curves of one clip, moved no faster than people move (D10), in steps of `SCALE`."""
+    shrink = 1.0
+    for _ in range(5):
+        values = unit_curves(speaker, clip, seed, sample_rate, shrink)
+        speed = np.abs(np.diff(values @ speaker.mouth.lip_units, axis=0)) * STORED_RATE
+        excess = max(float(np.linalg.norm(np.diff(values @ speaker.mouth.lip_units, axis=0), axis=1).max())
+                     * STORED_RATE / LIP_SPEED,
+                     float(np.abs(np.diff(values @ speaker.mouth.jaw_units)).max()) * STORED_RATE / JAW_SPEED)
+        if excess <= 1.0:
+            break
+        shrink *= 0.97 / excess
+    return np.rint(values / SCALE).astype(np.int16)
+
+
+def _factors(names, style, mode) -> np.ndarray:
+    """(52,) factor on each unit's speech movement."""
+    own = {"jawOpen": style["jaw"] * mode.jaw, "mouthLowerDown": style["lower_lip"],
+           "mouthUpperUp": style["upper_lip"] * mode.upper_lip, "mouthPucker": style["rounding"] * mode.rounding,
+           "mouthFunnel": style["rounding"] * mode.rounding, "mouthStretch": style["spread"] * mode.spread,
+           "mouthSmile": style["spread"] * mode.spread}
+    overall = style["gain"] * mode.gain
+    out = np.ones(len(names))
+    for i, name in enumerate(names):
+        stem = name.removesuffix("Left").removesuffix("Right")
+        # rounding is a target to be met, not a size: overall gain does not scale it
+        out[i] = own.get(stem, 1.0) * (1.0 if UNIT_GROUP.get(name) == "round" else overall)
+    return out
+
+
+def _habits(names, style, mode) -> np.ndarray:
+    """(52,) unit values a speaker adds at full vocal effort."""
+    size = mode.gain
+    habit = {"cheekSquint": style["habit_cheek"], "noseSneer": style["habit_nose"],
+             "browInnerUp": style["habit_brow"], "browOuterUp": style["habit_brow"], "browDown": style["habit_knit"],
+             "mouthDimple": style["habit_corner"], "mouthSmile": 0.35 * style["habit_corner"],
+             "mouthShrugLower": style["habit_chin"], "eyeSquint": 0.4 * style["habit_cheek"]}
+    return size * expression.spread_names(habit, names)
+
+
+def _inhale(speech, line, times, chance, names, rng):
+    """Open-mouthed breaths before phrases that follow at least .4 s of silence (D19)."""
+    out, quiet_since = speech.copy(), 0.0
+    for start, end in line.phrases:
+        draw, depth, ahead = rng.random(), rng.uniform(0.8, 1.2), rng.uniform(0.22, 0.30)
+        if start - quiet_since >= 0.4 and draw < chance:
+            half = min(0.22, 0.5 * (start - quiet_since) - 0.02)
+            shape = smoothstep(1.0 - np.abs(times - (start - ahead)) / half)
+            out[:, names.index("jawOpen")] += 0.075 * depth * shape
+            for side in ("Left", "Right"):
+                out[:, names.index("mouthLowerDown" + side)] += 0.06 * depth * shape
+        quiet_since = end
+    return out
+
+
+def _jaw_drift(speech, names, side):
+    drift = JAW_SIDE * side * speech[:, names.index("jawOpen")]
+    speech[:, names.index("jawLeft")] += np.maximum(drift, 0.0)
+    speech[:, names.index("jawRight")] += np.maximum(-drift, 0.0)
+
+
+def _eyes(values, names, line, times, per_minute, rng):
+    lids = eyes.blinks(line, times, per_minute, rng)
+    sideways, vertical = eyes.gaze(line, times, rng)
+    for side in ("Left", "Right"):
+        lid = names.index("eyeBlink" + side)
+        values[:, lid] = 1.0 - (1.0 - np.clip(values[:, lid], 0.0, 1.0)) * (1.0 - 0.96 * lids)
+        values[:, names.index("eyeLookUp" + side)] += np.maximum(vertical, 0.0)
+        values[:, names.index("eyeLookDown" + side)] += np.maximum(-vertical, 0.0)
+        # looking to the subject's left turns the left eye out and the right eye in
+        outward = sideways if side == "Left" else -sideways
+        values[:, names.index("eyeLookOut" + side)] += np.maximum(outward, 0.0)
+        values[:, names.index("eyeLookIn" + side)] += np.maximum(-outward, 0.0)
+
+
+def build_clips(face: FaceAsset, speakers: list[dict], speech: dict, seed: int, only: str | None = None):
+    """Yield ``(clip id, (T, 52) int16)`` in the order of speech.json, of one speaker only if asked."""
+    targets = solve_targets(MouthGeometry(face))
+    by_id = {entry["id"]: Speaker(face, entry, targets) for entry in speakers if only in (None, entry["id"])}
+    for clip in speech["clips"]:
+        if clip["speaker"] in by_id:
+            yield clip["id"], clip_coefficients(by_id[clip["speaker"]], clip, seed, speech["sample_rate"])

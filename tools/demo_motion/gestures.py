@@ -1,0 +1,151 @@
+"""Phones become gestures on a time line: who leads the sound by how much, where lips must touch, when the mouth is at rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from demo_motion.visemes import CLOSURE_PHONES, LABIODENTAL_PHONES, PAUSE, VISEMES, visemes_of
+
+# Lead of the movement over its sound, s (D2: small inside speech; lips' contacts are locked to the acoustics).
+LEAD = {"bilabial": 0.012, "labiodental": 0.012, "consonant": 0.025, "vowel": 0.035}
+ROUNDING_LEAD = 0.095
+SHORT_PAUSE = 0.30
+# A stop's closure ends at its burst; what follows inside the phone is aspiration with the lips already apart.
+LONGEST_CLOSURE = {"p": 0.050, "b": 0.064, "m": 0.120}
+SHORTEST_HOLD = 0.056
+
+
+@dataclass(frozen=True)
+class Gesture:
+    """One viseme in time; `scale` is the stress of its vowel, `run_up` the consonants between it and the last vowel."""
+
+    viseme: str
+    start: float
+    end: float
+    scale: float = 1.0
+    run_up: int = 0
+
+
+@dataclass(frozen=True)
+class Contact:
+    """An interval in which lips (or lower lip and incisors) touch: `where` is ``lips`` or ``incisors``."""
+
+    where: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class TimeLine:
+    """All that the curves need to know of one utterance.
+
+    Parameters
+    ----------
+    gestures, contacts : tuple
+    phrases : tuple of (float, float)
+        Stretches of speech between pauses of at least `SHORT_PAUSE`, s.
+    short_pauses : tuple of (float, float)
+    stressed : tuple of (float, float)
+        Vowels with primary stress.
+    pace : float
+        Time-scale of all movements: clip(mean phone / 85 ms, .55, 1.3) (D11: fast speech speeds every articulator up,
+        so that closures persist).
+    duration : float
+    """
+
+    gestures: tuple[Gesture, ...]
+    contacts: tuple[Contact, ...]
+    phrases: tuple[tuple[float, float], ...]
+    short_pauses: tuple[tuple[float, float], ...]
+    stressed: tuple[tuple[float, float], ...]
+    pace: float
+    duration: float
+
+
+def time_line(phones, duration: float) -> TimeLine:
+    """Read timed phones.
+
+    Parameters
+    ----------
+    phones : sequence of (symbol, start, end, stress)
+        Seconds; pauses are ``"_"``; stress 0 none, 1 primary, 2 secondary.
+    duration : float
+        Length of the sound, s.
+
+    Raises
+    ------
+    ValueError
+        If there is no phone but pauses, or a symbol is unknown.
+    """
+    spoken = [(s, float(a), float(b), int(stress)) for s, a, b, stress in phones if s != PAUSE]
+    if not spoken:
+        raise ValueError("an utterance without any phone cannot be animated; check the phones of this clip")
+    lengths = np.array([b - a for _, a, b, _ in spoken])
+    pace = float(np.clip(lengths.mean() / 0.085, 0.55, 1.3))
+
+    gestures, contacts, run_up = [], [], 0
+    for position, (symbol, start, end, stress) in enumerate(spoken):
+        names = visemes_of(symbol, stress)
+        vowel = VISEMES[names[0]].kind == "vowel"
+        # Vowel height and stress shape the opening (Menezes & Erickson, with D8).
+        scale = {0: 0.86, 1: 1.08, 2: 0.98}[stress] if vowel else 1.0
+        edges = np.linspace(start, end, len(names) + 1)
+        if len(names) == 2:
+            edges[1] = start + 0.55 * (end - start)
+        for name, left, right in zip(names, edges[:-1], edges[1:]):
+            gestures.append(Gesture(name, float(left), float(right), scale, run_up))
+        run_up = 0 if vowel else run_up + 1
+        after_pause = position == 0 or start - spoken[position - 1][2] > 0.02
+        if symbol in CLOSURE_PHONES:
+            contacts.append(_closure(symbol, start, end, after_pause))
+        elif symbol in LABIODENTAL_PHONES:
+            contacts.append(Contact("incisors", start - 0.006, max(end - 0.006, start + 0.034)))
+
+    breaks = [i for i in range(1, len(spoken)) if spoken[i][1] - spoken[i - 1][2] >= SHORT_PAUSE]
+    edges = [0, *breaks, len(spoken)]
+    phrases = tuple((spoken[i][1], spoken[j - 1][2]) for i, j in zip(edges[:-1], edges[1:]))
+    short = tuple((spoken[i - 1][2], spoken[i][1]) for i in range(1, len(spoken))
+                  if 0.02 < spoken[i][1] - spoken[i - 1][2] < SHORT_PAUSE)
+    stressed = tuple((a, b) for s, a, b, stress in spoken if stress == 1 and VISEMES[visemes_of(s, 1)[0]].kind == "vowel")
+    return TimeLine(tuple(gestures), tuple(contacts), phrases, short, stressed, pace, float(duration))
+
+
+def _closure(symbol: str, start: float, end: float, after_pause: bool) -> Contact:
+    """The interval in which the lips are held together: the acoustic closure, entered a little early (D3, D6)."""
+    # before an utterance the lips are already together when the closure starts to be heard
+    first = start - (0.040 if after_pause else 0.012)
+    last = min(end, start + LONGEST_CLOSURE[symbol]) - 0.002
+    return Contact("lips", first, max(last, start - 0.012 + SHORTEST_HOLD))
+
+
+def smoothstep(x: np.ndarray) -> np.ndarray:
+    """Rise from 0 to 1 with zero speed and zero acceleration at both ends."""
+    x = np.clip(x, 0.0, 1.0)
+    return x * x * x * (x * (6.0 * x - 15.0) + 10.0)
+
+
+def speaking(line: TimeLine, times: np.ndarray, onset_lead: np.ndarray, pause_floor: float = 0.42) -> np.ndarray:
+    """How far the mouth has left its rest posture, 0..1.
+
+    It leaves rest `onset_lead` seconds before the voice (D1), returns with a half-decay of about 120 ms after it, and
+    keeps part of its opening through short pauses (D20).
+
+    Parameters
+    ----------
+    line : TimeLine
+    times : ndarray, (T,)
+    onset_lead : ndarray, (phrases,)
+        s.
+    """
+    level = np.zeros_like(times)
+    for (start, end), lead in zip(line.phrases, onset_lead):
+        rise = smoothstep((times - (start - lead)) / (lead + 0.05))
+        fall = 1.0 - smoothstep((times - (end - 0.06)) / 0.38)
+        level = np.maximum(level, rise * fall)
+    for start, end in line.short_pauses:
+        depth = (1.0 - pause_floor) * min(1.0, (end - start) / 0.12)
+        middle, half = 0.5 * (start + end) - 0.02, 0.5 * (end - start) + 0.08
+        level = level * (1.0 - depth * (1.0 - smoothstep(np.abs(times - middle) / half)))
+    return level
