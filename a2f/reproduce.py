@@ -108,7 +108,7 @@ def reproduce(
     for path, notebook, changed in plan:
         identity = _fingerprint(notebook, given, library)
         state = folder / "notebooks" / f"{path.stem}.state.json"
-        if not fresh and _finished(state, folder, identity):
+        if not fresh and is_finished(state, folder, identity):
             seconds[path.stem] = read_json(state)["seconds"]
             stream.write(
                 f"{path.stem:<16} unchanged since it ran ({seconds[path.stem]:.0f} s then): skipped\n"
@@ -189,7 +189,8 @@ def _fingerprint(notebook, given: Mapping[str, Any], library: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _finished(state: Path, folder: Path, identity: str) -> bool:
+def is_finished(state: Path, folder: Path, identity: str) -> bool:
+    """Return whether a notebook ran to its end and all that it depends on and wrote is as it was then."""
     executed = state.with_name(state.name.replace(".state.json", ".ipynb"))
     if not state.is_file() or not executed.is_file():
         return False

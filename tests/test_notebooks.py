@@ -1,4 +1,4 @@
-"""All notebooks: run on the smoke preset, replayed to the letter, committed copies in step with their sources."""
+"""All notebooks: run on the smoke preset, replayed to the letter, committed copies in step with sources."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_smoke_run_is_complete(smoke):
 
 
 def test_replay_gives_the_same_output(smoke, tmp_path):
-    """nbval runs all cells again, without the results of the first time, and compares every output but pictures."""
+    """nbval runs all cells again without the first run's results, and compares all outputs but pictures."""
     notebooks = sorted((smoke / "notebooks").glob("*.ipynb"))
     assert len(notebooks) == len(SOURCES) > 0
     cells = [cell for path in notebooks for cell in nbformat.read(path, as_version=4).cells]

@@ -13,7 +13,8 @@ import pytest
 from a2f import notebooks as nb
 from a2f import readme
 from a2f.errors import BadInput, MissingData
-from a2f.reproduce import library_hash, parse_parameters, publish_figures, reproduce
+from a2f.files import sha256
+from a2f.reproduce import is_finished, library_hash, parse_parameters, publish_figures, reproduce
 
 PARAMETERS = """# %% [markdown]
 # # A claim
@@ -70,7 +71,7 @@ def run(root, **options):
     return code, stream.getvalue()
 
 
-def test_in_order_then_resumed_then_what_changed(checkout, monkeypatch):
+def test_in_order_then_resumed_then_what_changed(checkout):
     code, shown = run(checkout, preset="smoke", seed=5)
     assert code == 0
     assert shown.index("01_first") < shown.index("02_second") and shown.count("done\n") == 2
@@ -96,24 +97,31 @@ def test_in_order_then_resumed_then_what_changed(checkout, monkeypatch):
     assert code == 0 and shown.count("done\n") == 2
     assert json.loads((out / "figures" / "second.json").read_text())["numbers"] == {"seed": 6}
 
-    (out / "figures" / "second.png").unlink()
-    code, shown = run(checkout, preset="smoke", seed=5)
-    assert re.search("01_first .*skipped", shown) and re.search("02_second .*done", shown)
-    assert (out / "figures" / "second.png").is_file()
-
-    (out / "runs" / "ours").mkdir()
-    (out / "runs" / "ours" / "finished.json").write_text("{}")
-    run(checkout, preset="smoke", seed=5, only=["02"], fresh=True)
-    (out / "runs" / "ours" / "finished.json").unlink()
-    code, shown = run(checkout, preset="smoke", seed=5)
-    assert re.search("01_first .*skipped", shown) and re.search("02_second .*done", shown)
-
-    monkeypatch.setattr("a2f.reproduce.library_hash", lambda: "another")
-    code, shown = run(checkout, preset="smoke", seed=5)
-    assert code == 0 and shown.count("done\n") == 2
-
     code, shown = run(checkout, preset="smoke", seed=5, only=["02"], fresh=True)
     assert "01_first" not in shown and re.search("02_second .*done", shown)
+
+
+def test_what_is_gone_or_different_is_not_finished(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "a.json").write_text("1")
+    (tmp_path / "finished.json").write_text("{}")
+    executed, state = (tmp_path / "notebooks" / f"01_first.{end}" for end in ("ipynb", "state.json"))
+    executed.write_text("{}")
+    files = {"a.json": sha256(tmp_path / "a.json")}
+    for kind, other in (("reads", "writes"), ("writes", "reads")):
+        kept = {"fingerprint": "f", "runs": ["finished.json"], "record": {kind: files, other: {}}}
+        state.write_text(json.dumps(kept))
+        assert is_finished(state, tmp_path, "f")
+        assert not is_finished(state, tmp_path, "another library, source or parameter")
+        (tmp_path / "a.json").write_text("2")
+        assert not is_finished(state, tmp_path, "f")
+        (tmp_path / "a.json").write_text("1")
+    for path in (tmp_path / "finished.json", tmp_path / "a.json", executed, state):
+        text = path.read_text()
+        path.unlink()
+        assert not is_finished(state, tmp_path, "f"), path.name
+        path.write_text(text)
+        assert is_finished(state, tmp_path, "f")
 
 
 def test_the_library_hash_covers_what_computes_but_not_the_frame(tmp_path, monkeypatch):
