@@ -1,7 +1,8 @@
-"""One idea: text in, waveform and phoneme start times out, through the eSpeak NG library of the PyPI package `espeakng-loader`.
+"""Text in, waveform and phoneme start times out: the eSpeak NG library of the PyPI package `espeakng-loader`.
 
 eSpeak NG is GPLv3+: it runs at build time only, no part of it is shipped, only the audio it renders.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -15,17 +16,26 @@ RATE, VOLUME, PITCH, RANGE = 1, 2, 3, 4  # parameter numbers of espeak_SetParame
 
 
 class _Event(ctypes.Structure):
-    _fields_ = [("type", ctypes.c_int), ("unique_identifier", ctypes.c_uint), ("text_position", ctypes.c_int),
-                ("length", ctypes.c_int), ("audio_position", ctypes.c_int), ("sample", ctypes.c_int),
-                ("user_data", ctypes.c_void_p), ("name", ctypes.c_char * 8)]
+    _fields_ = [
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("name", ctypes.c_char * 8),
+    ]
 
 
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+_Callback = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
+)
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """Rendered speech: `waveform` (S,) float32 in [-1, 1] at `sample_rate`, `events` = (sample, IPA name) in order."""
+    """`waveform` (S,) float32 in [-1, 1] at `sample_rate`, `events` = (sample, IPA name) in order."""
 
     waveform: np.ndarray
     sample_rate: int
@@ -79,7 +89,9 @@ class Espeak:
             If there is no such voice (eSpeak would go on with the previous one).
         """
         if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise ValueError(f"eSpeak NG has no voice {voice!r}; language names must be exact, such as 'en-us'")
+            raise ValueError(
+                f"eSpeak NG has no voice {voice!r}; language names must be exact, such as 'en-us'"
+            )
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath noise, else seeded by the clock
         for number, value in ((RATE, rate), (VOLUME, 60), (PITCH, pitch), (RANGE, pitch_range)):
             self._library.espeak_SetParameter(number, int(value), 0)

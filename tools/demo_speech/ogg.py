@@ -1,4 +1,5 @@
-"""One idea: the same audio gives the same Ogg Vorbis bytes, because the random stream number is replaced by a fixed one."""
+"""The same audio gives the same Ogg Vorbis bytes: the random stream number is replaced by a fixed one."""
+
 from __future__ import annotations
 
 import io
@@ -6,6 +7,8 @@ import struct
 from pathlib import Path
 
 import numpy as np
+
+from a2f.files import atomic_path
 
 BLOCK = 16384  # samples handed to the encoder at a time: long blocks overflow libsndfile's stack
 
@@ -40,11 +43,11 @@ def with_serial(stream: bytes, serial: int) -> bytes:
     """
     pages, position = [], 0
     while position < len(stream):
-        if stream[position: position + 4] != b"OggS":
+        if stream[position : position + 4] != b"OggS":
             raise ValueError(f"no Ogg page at byte {position}")
         segments = stream[position + 26]
-        size = 27 + segments + sum(stream[position + 27: position + 27 + segments])
-        page = bytearray(stream[position: position + size])
+        size = 27 + segments + sum(stream[position + 27 : position + 27 + segments])
+        page = bytearray(stream[position : position + size])
         page[14:18] = struct.pack("<I", serial)
         page[22:26] = bytes(4)
         page[22:26] = struct.pack("<I", _crc(bytes(page)))
@@ -70,10 +73,10 @@ def write_ogg(path: Path, waveform: np.ndarray, rate: int, serial: int, compress
     import soundfile
 
     buffer = io.BytesIO()
-    with soundfile.SoundFile(buffer, "w", rate, 1, format="OGG", subtype="VORBIS",
-                             compression_level=compression) as file:
+    with soundfile.SoundFile(
+        buffer, "w", rate, 1, format="OGG", subtype="VORBIS", compression_level=compression
+    ) as file:
         for start in range(0, len(waveform), BLOCK):
-            file.write(waveform[start: start + BLOCK])
-    part = path.with_suffix(".part")
-    part.write_bytes(with_serial(buffer.getvalue(), serial))
-    part.replace(path)
+            file.write(waveform[start : start + BLOCK])
+    with atomic_path(path) as part:
+        part.write_bytes(with_serial(buffer.getvalue(), serial))

@@ -1,4 +1,5 @@
-"""One idea: who says what how: twelve synthetic speakers, four modes, and a balanced plan in which words recur in two modes."""
+"""Who says what how: twelve synthetic speakers, four modes, every sentence in two of them."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -7,15 +8,18 @@ from pathlib import Path
 import numpy as np
 
 MODES = ("neutral", "happy", "angry", "sad")
-# Three ways to split the modes into two pairs: using both pairs of a way equally often keeps the modes balanced.
-PAIRINGS = ((("neutral", "happy"), ("angry", "sad")), (("neutral", "angry"), ("happy", "sad")),
-            (("neutral", "sad"), ("happy", "angry")))
+# Three ways to split the modes into two pairs. Both pairs of a way, equally often, keep the modes balanced.
+PAIRINGS = (
+    (("neutral", "happy"), ("angry", "sad")),
+    (("neutral", "angry"), ("happy", "sad")),
+    (("neutral", "sad"), ("happy", "angry")),
+)
 SENTENCES_A_SPEAKER = 20
 
 
 @dataclass(frozen=True)
 class Manner:
-    """What a mode does to a voice: pitch step (one is about 1 %), pitch range (50 = own), speed factor, level in dB."""
+    """What a mode does: pitch step (1 % each), pitch range (50 = own), speed factor, level in dB."""
 
     pitch_step: int
     pitch_range: int
@@ -23,13 +27,17 @@ class Manner:
     level: float
 
 
-MANNERS = {"neutral": Manner(0, 50, 1.0, 0.0), "happy": Manner(2, 66, 1.06, 1.0),
-           "angry": Manner(1, 58, 1.10, 2.5), "sad": Manner(-3, 36, 0.90, -2.5)}
+MANNERS = {
+    "neutral": Manner(0, 50, 1.0, 0.0),
+    "happy": Manner(2, 66, 1.06, 1.0),
+    "angry": Manner(1, 58, 1.10, 2.5),
+    "sad": Manner(-3, 36, 0.90, -2.5),
+}
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """A synthetic speaker: eSpeak voice, its pitch setting (0-100, 50 = the voice's own) and words a minute."""
+    """A synthetic speaker: eSpeak voice, pitch setting (0-100, 50 = the voice's own), words a minute."""
 
     name: str
     split: str
@@ -42,12 +50,18 @@ class Speaker:
 
 
 SPEAKERS = (
-    Speaker("s01", "train", "en-us+f1", 50, 165), Speaker("s02", "train", "en-us+m3", 50, 155),
-    Speaker("s03", "train", "en-gb-x-rp+Annie", 38, 172), Speaker("s04", "train", "en-gb-x-rp+m7", 60, 150),
-    Speaker("s05", "train", "en-gb-scotland+shelby", 56, 160), Speaker("s06", "train", "en-gb-scotland+m1", 42, 145),
-    Speaker("s07", "train", "en-us-nyc+Andrea", 50, 178), Speaker("s08", "train", "en-us-nyc+Gene2", 56, 185),
-    Speaker("s09", "val", "en-us-nyc+steph", 42, 158), Speaker("s10", "val", "en-us+m6", 56, 176),
-    Speaker("s11", "test", "en-gb-x-rp+linda", 46, 170), Speaker("s12", "test", "en-gb-scotland+m8", 36, 152),
+    Speaker("s01", "train", "en-us+f1", 50, 165),
+    Speaker("s02", "train", "en-us+m3", 50, 155),
+    Speaker("s03", "train", "en-gb-x-rp+Annie", 38, 172),
+    Speaker("s04", "train", "en-gb-x-rp+m7", 60, 150),
+    Speaker("s05", "train", "en-gb-scotland+shelby", 56, 160),
+    Speaker("s06", "train", "en-gb-scotland+m1", 42, 145),
+    Speaker("s07", "train", "en-us-nyc+Andrea", 50, 178),
+    Speaker("s08", "train", "en-us-nyc+Gene2", 56, 185),
+    Speaker("s09", "val", "en-us-nyc+steph", 42, 158),
+    Speaker("s10", "val", "en-us+m6", 56, 176),
+    Speaker("s11", "test", "en-gb-x-rp+linda", 46, 170),
+    Speaker("s12", "test", "en-gb-scotland+m8", 36, 152),
 )
 
 
@@ -74,8 +88,14 @@ def mode_pairs(index: int, rng: np.random.Generator) -> list[tuple[str, str]]:
     return [pairs[i] for i in rng.permutation(len(pairs))]
 
 
-def assign(index: int, pairs: list[tuple[str, str]], sentences: dict[str, str], uses: dict[str, int], fits,
-           rng: np.random.Generator) -> list[tuple[str, tuple[str, str]]]:
+def assign(
+    index: int,
+    pairs: list[tuple[str, str]],
+    sentences: dict[str, str],
+    uses: dict[str, int],
+    fits,
+    rng: np.random.Generator,
+) -> list[tuple[str, tuple[str, str]]]:
     """Chooses one sentence for every mode pair of a speaker, the least used ones first.
 
     Parameters
@@ -102,7 +122,7 @@ def assign(index: int, pairs: list[tuple[str, str]], sentences: dict[str, str], 
     for pair in pairs:
         name = next((n for n in order if all(fits(sentences[n], mode) for mode in pair)), None)
         if name is None:
-            raise ValueError(f"speaker {index}: no sentence left whose clips in {pair} are long or short enough")
+            raise ValueError(f"speaker {index}: no sentence left whose {pair} clips have an allowed length")
         order.remove(name)
         uses[name] = uses.get(name, 0) + 1
         plan.append((name, pair))
