@@ -7,6 +7,7 @@ hub (DEMO, SMOKE) differ. A configuration is validated when it is made, round-tr
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +21,29 @@ def _one_of(owner: str, name: str, value: Any, choices: tuple) -> None:
         raise BadInput(f"{owner}.{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
 
 
+def _check(owner: Any, name: str, fits: bool, expected: str) -> None:
+    value = getattr(owner, name)
+    if isinstance(value, bool) or not fits:
+        raise BadInput(f"{type(owner).__name__}.{name} is {value!r}, expected {expected}")
+
+
 def _positive(owner: Any, *names: str) -> None:
     for name in names:
         value = getattr(owner, name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-            raise BadInput(f"{type(owner).__name__}.{name} is {value!r}, expected a positive number")
+        _check(owner, name, isinstance(value, (int, float)) and 0 < value < math.inf, "a positive number")
+
+
+def _count(owner: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        _check(owner, name, isinstance(value, int) and value > 0, "a whole positive number")
+
+
+def _switch(owner: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if not isinstance(value, bool):
+            raise BadInput(f"{type(owner).__name__}.{name} is {value!r}, expected true or false")
 
 
 @dataclass(frozen=True)
@@ -48,7 +67,9 @@ class ModelConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "style_stages", tuple(tuple(int(x) for x in stage) for stage in self.style_stages))
         object.__setattr__(self, "style_statistics", tuple(self.style_statistics))
-        _positive(self, "motion_dim", "decoder_blocks", "output_scale")
+        _count(self, "motion_dim", "decoder_blocks")
+        _positive(self, "output_scale")
+        _switch(self, "audio_final_norm", "normalise_waveform", "scale_around_one", "composite", "template_embedding")
         _one_of("ModelConfig", "style_normalisation", self.style_normalisation, ("mean", "template"))
         _one_of("ModelConfig", "audio_normalisation", self.audio_normalisation, ("instance", "batch"))
         known = ("mean", "std", "difference_std")
@@ -86,11 +107,14 @@ class TrainingConfig:
         _one_of("TrainingConfig", "loss", self.loss, ("norm", "squared"))
         _one_of("TrainingConfig", "schedule", self.schedule, ("constant", "one_cycle"))
         _one_of("TrainingConfig", "style_source", self.style_source, ("other_clip", "target"))
-        _positive(self, "learning_rate", "batch_size", "epochs", "crop_frames", "style_frames", "validate_every")
-        if not self.sparsity_weight >= 0:
-            raise BadInput(f"TrainingConfig.sparsity_weight is {self.sparsity_weight!r}, expected 0 or more")
-        if self.freeze_epochs is not None and not 0 <= self.freeze_epochs:
-            raise BadInput(f"TrainingConfig.freeze_epochs is {self.freeze_epochs!r}, expected 0 or more, or None")
+        _positive(self, "learning_rate")
+        _count(self, "batch_size", "epochs", "crop_frames", "style_frames", "validate_every")
+        beta, frozen = self.sparsity_weight, self.freeze_epochs
+        _check(self, "sparsity_weight", isinstance(beta, (int, float)) and 0 <= beta < math.inf, "0 or more")
+        if frozen is not None:
+            _check(self, "freeze_epochs", isinstance(frozen, int) and frozen >= 0, "a whole number from 0, or None")
+        if self.validation_clips is not None:
+            _count(self, "validation_clips")
 
 
 @dataclass(frozen=True)
@@ -106,7 +130,7 @@ class DataConfig:
         _positive(self, "fps")
         for name in ("subjects_per_split", "clips_per_subject"):
             if getattr(self, name) is not None:
-                _positive(self, name)
+                _count(self, name)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from a2f.errors import BadInput, MissingData
-from a2f.files import atomic_path
+from a2f.files import atomic_path, read_npz
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,23 +55,32 @@ class Topology:
         if faces.ndim != 2 or faces.shape[1] != 3:
             raise BadInput(f"topology {self.name}: faces has shape {faces.shape}, expected (F, 3) triangles")
         object.__setattr__(self, "faces", faces)
-        for kind, table in (("region", self.regions), ("landmark", self.landmarks)):
-            for key, ids in table.items():
-                ids = np.asarray(ids, dtype=np.int32)
-                if ids.size == 0 or ids.min() < 0 or ids.max() >= self.num_vertices:
-                    raise BadInput(
-                        f"topology {self.name}: {kind} {key!r} holds {ids.size} ids in "
-                        f"[{ids.min(initial=0)}, {ids.max(initial=0)}], expected some within 0..{self.num_vertices - 1}"
-                    )
-                table[key] = ids
+        # np.unique: a vertex that a region names twice would weigh twice in every error
+        regions = {key: np.unique(self._ids("region", key, ids)) for key, ids in self.regions.items()}
+        object.__setattr__(self, "regions", regions)
+        landmarks = {key: self._ids("landmark", key, ids) for key, ids in self.landmarks.items()}
+        object.__setattr__(self, "landmarks", landmarks)
         if faces.size and (faces.min() < 0 or faces.max() >= self.num_vertices):
-            raise BadInput(
-                f"topology {self.name}: faces name vertex {faces.max()}, but there are {self.num_vertices} vertices"
-            )
+            wrong = faces.min() if faces.min() < 0 else faces.max()
+            raise BadInput(f"topology {self.name}: faces name vertex {wrong}, but there are {self.num_vertices} vertices")
         if self.parts is not None and np.shape(self.parts) != (self.num_vertices,):
             raise BadInput(
                 f"topology {self.name}: parts has shape {np.shape(self.parts)}, expected ({self.num_vertices},)"
             )
+
+    def _ids(self, kind: str, key: str, ids: np.ndarray) -> np.ndarray:
+        """Return vertex ids as int32; a mask of booleans, which would read as ids 0 and 1, is refused."""
+        ids = np.asarray(ids)
+        if ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise BadInput(
+                f"topology {self.name}: {kind} {key!r} is {ids.dtype} of shape {ids.shape}, expected a list of vertex ids"
+            )
+        if ids.size == 0 or ids.min() < 0 or ids.max() >= self.num_vertices:
+            raise BadInput(
+                f"topology {self.name}: {kind} {key!r} holds {ids.size} ids in "
+                f"[{ids.min(initial=0)}, {ids.max(initial=0)}], expected some within 0..{self.num_vertices - 1}"
+            )
+        return ids.astype(np.int32)
 
     def region(self, name: str) -> np.ndarray:
         """Return the sorted vertex ids of a region, int32.
@@ -135,8 +143,7 @@ class Topology:
         if not path.is_file():
             raise MissingData(f"topology file {path} is not there")
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = dict(stored)
+            arrays = read_npz(path)
             scale = float(arrays["metres_per_unit"])
             return cls(
                 name=str(arrays["name"]),
@@ -150,5 +157,5 @@ class Topology:
                 parts=arrays.get("parts"),
                 part_names=tuple(str(name) for name in arrays["part_names"]),
             )
-        except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        except (KeyError, ValueError) as error:
             raise BadInput(f"{path} is not a topology file written by a2f: {error}") from None
