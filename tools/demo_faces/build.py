@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from demo_faces.contact import Contact
-from demo_faces.cut import PART_NAMES, cut_head
+
+from demo_faces.calm import Calm
+from demo_faces.contact import Contact, split_loop
+from demo_faces.cut import PART_NAMES, HeadCut, cut_head
 from demo_faces.identities import IdentitySampler, principal_components, rigid_align
 from demo_faces.regions import name_landmarks, name_regions
 from demo_faces.source import UNIT_NAMES, data_folder, read_base_mesh, read_mask, read_units
 from demo_faces.units import mend_units
 
+LID_FREEDOM = 0.25  # share of the sampled lid opening's variation kept, so that one blink closes every eye
 REST_GAP = 0.15  # mm between the lips' rims at rest, every identity
+UPPER_EDGE = np.array([0.0, -2.2, -5.8])  # mm, incisor edges seen from the upper lip's rim at the mid-line
+LOWER_EDGE = np.array([0.0, 0.6, -8.4])
+NOWHERE = np.zeros(3)
 STEP = 0.004  # mm, the finest quantisation step: finer ones only store noise
 
 
@@ -27,10 +33,9 @@ def build(components: int, samples: int, seed: int) -> tuple[dict[str, np.ndarra
     """
     data = data_folder()
     base = read_base_mesh(data)
-    masks = {name: read_mask(data, name, base.uv) for name in ("lips", "face")}
-    cut = cut_head(base, masks["lips"])
-    masks = {name: np.where(np.arange(len(cut.rest)) < cut.body_count, _pad(mask[cut.base_ids], len(cut.rest)), 0)
-             for name, mask in masks.items()}
+    cut = cut_head(base)
+    face_mask = np.zeros(len(cut.rest))
+    face_mask[: cut.body_count] = read_mask(data, "face", base.uv)[cut.base_ids[: cut.body_count]]
     units = np.stack([cut.combine(unit) for unit in read_units(data, len(base.vertices))])
 
     sampler = IdentitySampler(data, cut.combine, len(base.vertices))
@@ -41,50 +46,74 @@ def build(components: int, samples: int, seed: int) -> tuple[dict[str, np.ndarra
     heads = rigid_align(heads, anchor)
     kept, held = heads[:-200], heads[-200:]
     mean, identity, _ = principal_components(kept, components)
+    centre = mean
 
-    upper, lower = rim_chains(cut.rim, mean)
-    contact = Contact(upper, lower, mean, cut.faces)
+    upper, lower = split_loop(cut.rim, mean)
+    lips = Contact(upper, lower, mean, cut.faces)
+    lids = [Contact(*split_loop(loop, mean), mean, cut.faces, reach=6.0) for loop in cut.lids.values()]
     goal = np.zeros((len(upper), 3))
-    goal[:, 1] = REST_GAP * contact.taper
-    mean = contact.mend(mean, goal)
-    identity = np.stack([contact.mend(row) for row in identity])
-    units = mend_units(units, mean, cut, contact)
+    goal[:, 1] = REST_GAP * lips.taper
+    mean = carry_teeth(lips.mend(mean, goal), cut, UPPER_EDGE, LOWER_EDGE)
+    calm = Calm(cut, upper, mean)
 
-    regions = name_regions(cut, mean, units, masks)
+    def tidy(field: np.ndarray) -> np.ndarray:
+        """Identity displacement with lips in contact, lid opening nearly fixed, teeth tied to the lips;
+        linear."""
+        field = lips.mend(calm.smooth(field))
+        for lid in lids:
+            field = lid.mend(field, LID_FREEDOM * lid.difference(field))
+        return carry_teeth(field, cut, NOWHERE, NOWHERE)
+
+    identity = np.stack([tidy(row) for row in identity])
+    units = mend_units(units, mean, cut, lips)
+
+    held_out = held_out_error(np.stack([tidy(head) for head in held - centre]), identity)
+    regions = name_regions(cut, mean, face_mask)
     landmarks = name_landmarks(cut, mean, units, regions, upper, lower)
     mean = mean - mean[regions["face"]].mean(0)
-    held_out = held_out_error(held, mean, identity, contact)
     identity_steps, identity_scale = quantise(identity)
     unit_steps, unit_scale = quantise(units)
     arrays = {
-        "mean": mean.astype(np.float32), "identity_basis": identity_steps, "identity_scale": identity_scale,
-        "unit_basis": unit_steps, "unit_scale": unit_scale, "unit_names": np.array(UNIT_NAMES),
-        "faces": cut.faces.astype(np.int32), "part": cut.part, "part_names": np.array(PART_NAMES),
+        "mean": mean.astype(np.float32),
+        "identity_basis": identity_steps,
+        "identity_scale": identity_scale,
+        "unit_basis": unit_steps,
+        "unit_scale": unit_scale,
+        "unit_names": np.array(UNIT_NAMES),
+        "faces": cut.faces.astype(np.int32),
+        "part": cut.part,
+        "part_names": np.array(PART_NAMES),
     }
     arrays |= {f"region_{name}": ids for name, ids in regions.items()}
     arrays |= {f"landmark_{name}": ids for name, ids in landmarks.items()}
     return arrays, held_out
 
 
-def rim_chains(rim: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Split the closed rim at its corners into upper and lower chains, subject's right to left."""
-    left, right = mean[rim, 0].argmax(), mean[rim, 0].argmin()
-    upper = np.concatenate([rim[right:], rim[: left + 1]])
-    lower = rim[left: right + 1][::-1]
-    return upper, lower
+def carry_teeth(
+    field: np.ndarray, cut: HeadCut, upper_edge: np.ndarray, lower_edge: np.ndarray
+) -> np.ndarray:
+    """Shift teeth and tongue so that the incisors' edges keep a fixed place relative to the upper lip's rim.
+
+    `field` is a shape or a displacement (N, 3); the edges are the wanted differences from the rim, (3,) mm.
+    """
+    out = field.copy()
+    middle = field[cut.rim[0]]
+    for name, goal, followers in (("upper_teeth", upper_edge, ()), ("lower_teeth", lower_edge, ("tongue",))):
+        shift = middle + goal - field[cut.incisors(name)].mean(0)
+        shift[0] = 0.0
+        for part in (name, *followers):
+            out[cut.spans[part]] += shift
+    return out
 
 
-def held_out_error(heads: np.ndarray, mean: np.ndarray, identity: np.ndarray, contact: Contact) -> float:
-    """RMS distance (mm) between unseen heads, lips in contact like every stored head, and their best fit."""
-    centred = np.stack([contact.mend(head) for head in heads])
-    centred = centred - mean
-    centred -= centred.mean(1, keepdims=True)  # a shift of the whole head is no identity
-    flat = identity - identity.mean(1, keepdims=True)
-    flat = flat.reshape(len(identity), -1)
-    weights = np.linalg.lstsq(flat.T, centred.reshape(len(heads), -1).T, rcond=None)[0]
-    rest = centred.reshape(len(heads), -1) - weights.T @ flat
-    return float(np.sqrt((rest.reshape(len(heads), -1, 3) ** 2).sum(-1).mean()))
+def held_out_error(shapes: np.ndarray, identity: np.ndarray) -> float:
+    """RMS distance per vertex (mm) between unseen displacements (S, N, 3) and their best fit; a shift is
+    free."""
 
+    def centred(fields: np.ndarray) -> np.ndarray:
+        return (fields - fields.mean(1, keepdims=True)).reshape(len(fields), -1)
 
-def _pad(values: np.ndarray, count: int) -> np.ndarray:
-    return np.concatenate([values, np.zeros(count - len(values))])
+    flat, wanted = centred(identity), centred(shapes)
+    weights = np.linalg.lstsq(flat.T, wanted.T, rcond=None)[0]
+    rest = wanted - weights.T @ flat
+    return float(np.sqrt((rest.reshape(len(shapes), -1, 3) ** 2).sum(-1).mean()))

@@ -9,19 +9,25 @@ from scipy.sparse.csgraph import dijkstra
 
 def edge_lengths(faces: np.ndarray, vertices: np.ndarray):
     """Symmetric sparse matrix (N, N) of edge lengths."""
-    ends = np.unique(np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0)
+    ends = np.unique(
+        np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1), axis=0
+    )
     length = np.linalg.norm(vertices[ends[:, 0]] - vertices[ends[:, 1]], axis=1)
     count = len(vertices)
-    return coo_matrix((np.r_[length, length], (np.r_[ends[:, 0], ends[:, 1]], np.r_[ends[:, 1], ends[:, 0]])),
-                      shape=(count, count)).tocsr()
+    return coo_matrix(
+        (np.r_[length, length], (np.r_[ends[:, 0], ends[:, 1]], np.r_[ends[:, 1], ends[:, 0]])),
+        shape=(count, count),
+    ).tocsr()
 
 
 class Contact:
-    """Two chains that share their end vertices and shall stay together, with a soft spread of each correction.
+    """Two chains that share their end vertices and shall stay together, with a soft spread of each
+    correction.
 
     Parameters
     ----------
-    upper, lower : vertex ids from the subject's right corner to the left; first and last are the same vertices.
+    upper, lower : vertex ids from the subject's right corner to the left; first and last are the same
+        vertices.
     vertices, faces : the head at rest, mm.
     reach : distance along the surface (mm) over which a correction fades out.
     lower_share : how much of a difference the lower side makes up (the upper side makes up the rest).
@@ -54,16 +60,27 @@ class Contact:
         return field[self.upper] - self.on_lower @ field[self.lower]
 
     def mend(self, field: np.ndarray, goal: np.ndarray | float = 0.0, axes=(1.0, 1.0, 1.0)) -> np.ndarray:
-        """Change a field (N, 3) so that `difference` becomes `goal` along the axes of weight 1; linear in the field."""
+        """Change a field (N, 3) so that `difference` becomes `goal` along the axes of weight 1; linear in
+        the field."""
         excess = (self.difference(field) - goal) * np.asarray(axes)
-        change = np.concatenate([-(1 - self.lower_share) * excess[1:-1],
-                                 self.lower_share * (self.on_upper @ excess)[1:-1]])
+        change = np.concatenate(
+            [-(1 - self.lower_share) * excess[1:-1], self.lower_share * (self.on_upper @ excess)[1:-1]]
+        )
         out = field + self.spread @ change
         # the smooth spread blurs the change: finish exactly on the two chains themselves
-        out[self.lower[1:-1]] = field[self.lower[1:-1]] + change[len(self.upper) - 2:]
+        out[self.lower[1:-1]] = field[self.lower[1:-1]] + change[len(self.upper) - 2 :]
         rest = (self.difference(out) - goal) * np.asarray(axes)
         out[self.upper[1:-1]] -= rest[1:-1]
         return out
+
+
+def split_loop(loop: np.ndarray, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split a closed loop at its two corners (extreme x) into upper and lower chain, subject's right to
+    left."""
+    loop = np.roll(loop, -int(vertices[loop, 0].argmin()))
+    left = int(vertices[loop, 0].argmax())
+    one, two = loop[: left + 1], np.r_[loop[left:], loop[:1]][::-1]
+    return (one, two) if vertices[one, 1].mean() > vertices[two, 1].mean() else (two, one)
 
 
 def _interpolation(at: np.ndarray, knots: np.ndarray) -> np.ndarray:

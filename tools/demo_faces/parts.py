@@ -7,11 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 
 # polar angle of each eye ring in degrees and its colour; close pairs keep the colour edges sharp
-EYE_RINGS = ((8.5, "pupil"), (9.5, "iris"), (18.0, "iris"), (26.0, "iris"), (27.5, "eye_white"), (42.0, "eye_white"),
-             (60.0, "eye_white"), (82.0, "eye_white"), (110.0, "eye_white"))
+EYE_RINGS = (
+    (8.5, "pupil"),
+    (9.5, "iris"),
+    (18.0, "iris"),
+    (26.0, "iris"),
+    (27.5, "eye_white"),
+    (42.0, "eye_white"),
+    (60.0, "eye_white"),
+    (82.0, "eye_white"),
+    (110.0, "eye_white"),
+)
 EYE_SEGMENTS = 16
 CORNEA = 1.5  # mm of bulge at the pole
-TOOTH_WIDTHS = {True: (8.5, 6.6, 7.6, 7.0, 6.8, 9.0), False: (5.4, 5.9, 6.9, 7.0, 7.0, 9.5)}  # mm, mid-line outwards
+TOOTH_WIDTHS = {
+    True: (8.5, 6.6, 7.6, 7.0, 6.8, 9.0),
+    False: (5.4, 5.9, 6.9, 7.0, 7.0, 9.5),
+}  # mm, mid-line outwards
+TOOTH_ROWS = 6  # gum, gum line, belly, cutting edge, the same again, inner edge
 COLUMNS = (0.0, 0.2, 0.8)  # position across a tooth; the next tooth's 0 closes it
 
 
@@ -33,20 +46,31 @@ def eye(helper: np.ndarray) -> Part:
     iris = np.radians(27.0)
     reach = radius + CORNEA * np.clip(1 - (angles / iris) ** 2, 0, None)
     turn = 2 * np.pi * np.arange(EYE_SEGMENTS) / EYE_SEGMENTS
-    rings = np.stack([np.outer(reach * np.sin(angles), np.cos(turn)), np.outer(reach * np.sin(angles), np.sin(turn)),
-                      np.repeat((reach * np.cos(angles))[:, None], EYE_SEGMENTS, 1)], axis=-1)
+    rings = np.stack(
+        [
+            np.outer(reach * np.sin(angles), np.cos(turn)),
+            np.outer(reach * np.sin(angles), np.sin(turn)),
+            np.repeat((reach * np.cos(angles))[:, None], EYE_SEGMENTS, 1),
+        ],
+        axis=-1,
+    )
     vertices = np.concatenate([[[0, 0, radius + CORNEA]], rings.reshape(-1, 3)]) + centre
     step = np.arange(EYE_SEGMENTS)
     after = (step + 1) % EYE_SEGMENTS
     faces = [np.stack([np.zeros_like(step), 1 + step, 1 + after], 1)]
     for ring in range(len(EYE_RINGS) - 1):
         near, far = 1 + ring * EYE_SEGMENTS, 1 + (ring + 1) * EYE_SEGMENTS
-        faces += [np.stack([near + step, far + step, far + after], 1), np.stack([near + step, far + after, near + after], 1)]
+        faces += [
+            np.stack([near + step, far + step, far + after], 1),
+            np.stack([near + step, far + after, near + after], 1),
+        ]
     labels = ("pupil",) + tuple(label for _, label in EYE_RINGS for _ in range(EYE_SEGMENTS))
     return Part(vertices, np.concatenate(faces), labels)
 
 
-def _arch(distance: np.ndarray, half_width: float, depth: float, power: float = 2.8) -> tuple[np.ndarray, np.ndarray]:
+def _arch(
+    distance: np.ndarray, half_width: float, depth: float, power: float = 2.8
+) -> tuple[np.ndarray, np.ndarray]:
     """Points (x, z) and outward directions of a dental arch at signed arc lengths from the mid-line."""
     x = np.linspace(-half_width, half_width, 4001)
     z = -depth * np.abs(x / half_width) ** power
@@ -77,20 +101,28 @@ def teeth(upper: bool) -> Part:
     distance, across, tooth = np.array(distance), np.array(across), np.array(tooth)
 
     front, half_width, depth = (148.8, 27.0, 45.0) if upper else (146.4, 25.5, 43.0)
-    edge, gumline, gum = (660.4, 669.6, 675.0) if upper else (662.0, 653.2, 648.5)
+    edge, gumline, gum = (659.2, 668.6, 674.5) if upper else (661.0, 652.4, 648.0)
     seam = across == 0.0
-    centre = (seam & (np.abs(distance) < 1e-9))
+    centre = seam & (np.abs(distance) < 1e-9)
     points, outward = _arch(distance, half_width, depth)
     down = -1.0 if upper else 1.0  # from gum to edge
     size = np.array([1.0, 0.93, 1.0, 0.9, 0.85, 0.75])[tooth]
     rows = []
     for height, bulge, groove, label in (
-        (gum, -1.2, 0.0, "gums"), (gumline, 0.2, 0.5, "teeth"), (0.5 * (gumline + edge), 0.7, 0.9, "teeth"),
-        (edge, 0.0, 0.9, "teeth"), (edge, -2.0, 0.4, "teeth"),
+        (gum, -1.2, 0.0, "gums"),
+        (gumline, 0.2, 0.5, "teeth"),
+        (0.5 * (gumline + edge), 0.55, 0.8, "teeth"),
+        (edge, 0.3, 0.8, "teeth"),
+        (edge, 0.3, 0.8, "teeth"),
+        (edge, -1.8, 0.4, "teeth"),
     ):
         y = np.full(len(distance), float(height))
         if label == "teeth" and height == edge:
-            y = gumline + (edge - gumline) * size - np.where(seam & ~centre, 0.9, np.where(centre, 0.5, 0.0)) * down
+            y = (
+                gumline
+                + (edge - gumline) * size
+                - np.where(seam & ~centre, 0.9, np.where(centre, 0.5, 0.0)) * down
+            )
         elif height == gumline:
             y = y + np.where(seam, 1.2, 0.0) * down  # the gum reaches down between two teeth
         plane = points + outward * (bulge - np.where(seam, groove, 0.0))[:, None]
@@ -100,7 +132,7 @@ def teeth(upper: bool) -> Part:
     labels = tuple(label for _, label in rows for _ in range(count))
     step = np.arange(count - 1)
     faces = []
-    for row in range(len(rows) - 1):
+    for row in (0, 1, 2, 4):  # row 4 repeats row 3, so that shading breaks at the cutting edge
         a, b = row * count + step, (row + 1) * count + step
         pair = [np.stack([a, b, b + 1], 1), np.stack([a, b + 1, a + 1], 1)]
         faces += pair if upper else [face[:, ::-1] for face in pair]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from demo_faces.contact import edge_lengths
-from demo_faces.cut import PART_NAMES, HeadCut
-from demo_faces.source import UNIT_NAMES
 from scipy.sparse.csgraph import connected_components
+
+from demo_faces.contact import edge_lengths
+from demo_faces.cut import PART_NAMES, RIM, HeadCut
+from demo_faces.source import UNIT_NAMES
 
 
 def largest_component(keep: np.ndarray, faces: np.ndarray, vertices: np.ndarray) -> np.ndarray:
@@ -17,42 +18,47 @@ def largest_component(keep: np.ndarray, faces: np.ndarray, vertices: np.ndarray)
     return ids[label == np.bincount(label).argmax()]
 
 
-def name_regions(cut: HeadCut, mean: np.ndarray, units: np.ndarray, masks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Regions as sorted int32 ids; `masks` holds the painted masks per vertex of the cut's body part (N,)."""
+def name_regions(cut: HeadCut, mean: np.ndarray, face_mask: np.ndarray) -> dict[str, np.ndarray]:
+    """Regions as sorted int32 ids; `face_mask` (N,) is the painted front-face mask."""
     count = len(mean)
     bag = np.zeros(count, bool)
     bag[cut.bag] = True
     body = np.arange(count) < cut.body_count
     skin = body & ~bag
     eye_centres = [mean[cut.spans[name]].mean(0) for name in ("eye_left", "eye_right")]
-    # behind the lid margin: closer to the eye's centre than the ball's own surface
     socket = np.zeros(count, bool)
-    for name, centre in zip(("eye_left", "eye_right"), eye_centres, strict=True):
-        ball = mean[cut.spans[name]]
-        middle = np.array([*centre[:2], ball[:, 2].max() - 15.0])
-        offset = mean - middle
-        socket |= skin & (np.linalg.norm(offset, axis=1) < 15.5) & (offset[:, 2] < 9.0)
-    lips = skin & (masks["lips"] > 0.5)
-    lips[cut.rim] = True
-    face = skin & ~socket & ((masks["face"] > 0.5) | lips)
+    socket[cut.inside_lids] = True
+    lips = np.zeros(count, bool)
+    lips[cut.lip_loops[RIM:]] = True
+    face = skin & ~socket & ((face_mask > 0.5) | lips)
     face_ids = largest_component(face, cut.faces, mean)
     face = np.zeros(count, bool)
     face[face_ids] = True
 
-    size = np.linalg.norm(units, axis=-1)
-    upper_units = [i for i, name in enumerate(UNIT_NAMES) if name.startswith(("brow", "eye", "cheekSquint"))]
-    support = (size[upper_units] > 0.1 * size[upper_units].max(1, keepdims=True)).any(0)
     eye_height = np.mean([centre[1] for centre in eye_centres])
     nose = (np.abs(mean[:, 0]) < 17) & (mean[:, 1] < eye_height - 8)
-    upper_face = face & support & ~nose & (mean[:, 1] > eye_height - 27)
+    upper_face = face & ~nose & (mean[:, 1] > eye_height - 27)
     inner = bag | np.isin(cut.part, [PART_NAMES.index(name) for name in ("teeth", "gums", "tongue")])
     eyes = np.isin(np.arange(count), np.concatenate([cut.spans["eye_left"], cut.spans["eye_right"]]))
-    named = {"lips": lips & face, "upper_face": upper_face, "face": face, "skin": skin, "inner_mouth": inner, "eyes": eyes}
+    named = {
+        "lips": lips & face,
+        "upper_face": upper_face,
+        "face": face,
+        "skin": skin,
+        "inner_mouth": inner,
+        "eyes": eyes,
+    }
     return {name: np.flatnonzero(keep).astype(np.int32) for name, keep in named.items()}
 
 
-def name_landmarks(cut: HeadCut, mean: np.ndarray, units: np.ndarray, regions: dict[str, np.ndarray],
-                   upper: np.ndarray, lower: np.ndarray) -> dict[str, np.ndarray]:
+def name_landmarks(
+    cut: HeadCut,
+    mean: np.ndarray,
+    units: np.ndarray,
+    regions: dict[str, np.ndarray],
+    upper: np.ndarray,
+    lower: np.ndarray,
+) -> dict[str, np.ndarray]:
     """Landmarks; `upper`, `lower` are the rim chains from the subject's right corner to the left one."""
     place = mean[:, 0]
     partner = [upper[0]]
@@ -67,12 +73,12 @@ def name_landmarks(cut: HeadCut, mean: np.ndarray, units: np.ndarray, regions: d
     chin = face & mid & (mean[:, 1] < mean[lower[len(lower) // 2], 1] - 20)
     out = {"upper_lip_inner": partner, "lower_lip_inner": lower}
     for name, edge in (("upper_incisor", "upper_teeth"), ("lower_incisor", "lower_teeth")):
-        ids = cut.spans[edge]
-        row = ids[len(ids) // 5 * 3: len(ids) // 5 * 4]  # the outer edge row of the tooth band
-        out[name] = np.sort(row[np.argsort(np.abs(mean[row, 0]))[:5]])
+        out[name] = cut.incisors(edge)
     out["jaw"] = [np.flatnonzero(chin)[mean[chin, 2].argmax()]]
     out["lower_lip_top"] = [lower[len(lower) // 2]]
     for side in ("Left", "Right"):
-        brow = size[[UNIT_NAMES.index(f"browDown{side}"), UNIT_NAMES.index(f"browOuterUp{side}")]]
-        out[f"brow_{side.lower()}"] = np.flatnonzero(face & (brow > 0.5 * brow.max(1, keepdims=True)).any(0))
+        down, up = size[UNIT_NAMES.index(f"browDown{side}")], size[UNIT_NAMES.index(f"browOuterUp{side}")]
+        out[f"brow_{side.lower()}"] = np.flatnonzero(
+            face & (down > 0.5 * down.max()) & (up > 0.15 * up.max())
+        )
     return {name: np.asarray(ids, dtype=np.int32) for name, ids in out.items()}

