@@ -27,8 +27,8 @@ def report(arrays: dict[str, np.ndarray], held_out: float, size: int, draws: int
         ("largest |gap| along the rim (vertical)", np.abs(difference[:, :, 1]).max(1)),
     ):
         lines.append(
-            f"{label}: median {np.median(values):.3f} p95 {np.quantile(values, 0.95):.3f} max
-            {values.max():.3f}"
+            f"{label}: median {np.median(values):.3f} p95 {np.quantile(values, 0.95):.3f} "
+            f"max {values.max():.3f}"
         )
 
     def gap(**weights: float) -> float:

@@ -43,6 +43,8 @@ def mend_units(units: np.ndarray, mean: np.ndarray, cut: HeadCut, lips: Contact)
     for name, i in index.items():
         if name.startswith(SMOOTHED):
             units[i] = smooth_lower_lip(units[i], cut.lip_loops)
+        if name.startswith(("brow", "eye")):
+            units[i, cut.bag] = 0.0  # the source's blinks drag the roof of the mouth along
         if name.startswith(TOUCHING):
             units[i] = lips.mend(units[i], axes=(0.0, 1.0, 1.0))
     for name in (
