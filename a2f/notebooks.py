@@ -38,10 +38,19 @@ def from_source(path: Path):
     -------
     nbformat.NotebookNode
         Without outputs, for the kernel `python3`.
+
+    Raises
+    ------
+    BadInput
+        If the header of the file is not that of a notebook.
     """
     import jupytext
+    from nbformat.validator import NotebookValidationError
 
-    notebook = jupytext.read(path, fmt="py:percent")
+    try:
+        notebook = jupytext.read(path, fmt="py:percent")
+    except NotebookValidationError as error:
+        raise BadInput(f"the header of {path.name} is not a notebook's: {error.message}") from None
     pairing = {key: value for key, value in notebook.metadata.get("jupytext", {}).items() if key == "formats"}
     notebook.metadata = _metadata(pairing)
     # a blank line at the top of the file would be an empty cell

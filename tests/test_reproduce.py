@@ -252,6 +252,13 @@ def test_equal_sources_give_equal_notebooks(checkout):
     nbformat.validate(nb.from_source(path))
 
 
+def test_a_wrong_header_is_named(checkout):
+    path = checkout / "notebooks" / "01_first.py"
+    path.write_text("# ---\n# jupyter:\n#   kernelspec:\n#     name: python3\n# ---\n" + path.read_text())
+    with pytest.raises(BadInput, match="header of 01_first.py is not a notebook's: 'display_name'"):
+        nb.from_source(path)
+
+
 def test_notebooks_must_be_there(tmp_path):
     with pytest.raises(MissingData, match="no notebooks"):
         nb.find(tmp_path)
