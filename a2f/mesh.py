@@ -111,24 +111,50 @@ class Topology:
             raise BadInput(f"{what} holds coordinates that are not finite")
         return vertices
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Write this topology to an ``.npz`` file without pickles."""
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return everything but name and size as arrays, for an ``.npz``."""
         arrays = {f"region_{key}": ids for key, ids in self.regions.items()}
         arrays |= {f"landmark_{key}": ids for key, ids in self.landmarks.items()}
-        if self.parts is not None:
-            arrays["parts"] = self.parts
+        arrays |= {
+            "faces": self.faces,
+            "unit": np.array(self.unit),
+            "metres_per_unit": np.array(np.nan if self.metres_per_unit is None else self.metres_per_unit),
+            "source_of_regions": np.array(self.region_source),
+            "part_names": np.array(self.part_names, dtype=str),
+        }
+        return arrays if self.parts is None else arrays | {"parts": self.parts}
+
+    @classmethod
+    def from_arrays(cls, name: str, num_vertices: int, arrays: Mapping[str, np.ndarray]) -> Topology:
+        """Rebuild a topology from what `to_arrays` gave; other keys are ignored.
+
+        Raises
+        ------
+        KeyError
+            If an array is missing.
+        """
+
+        def named(prefix: str) -> dict[str, np.ndarray]:
+            return {key.removeprefix(prefix): ids for key, ids in arrays.items() if key.startswith(prefix)}
+
+        scale = float(arrays["metres_per_unit"])
+        return cls(
+            name=name,
+            num_vertices=num_vertices,
+            faces=arrays["faces"],
+            regions=named("region_"),
+            unit=str(arrays["unit"]),
+            metres_per_unit=None if np.isnan(scale) else scale,
+            region_source=str(arrays["source_of_regions"]),
+            landmarks=named("landmark_"),
+            parts=arrays.get("parts"),
+            part_names=tuple(str(part) for part in arrays["part_names"]),
+        )
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write this topology to an ``.npz`` file without pickles."""
         with atomic_path(path) as temporary:
-            np.savez_compressed(
-                temporary,
-                name=self.name,
-                num_vertices=self.num_vertices,
-                faces=self.faces,
-                unit=self.unit,
-                metres_per_unit=np.nan if self.metres_per_unit is None else self.metres_per_unit,
-                region_source=self.region_source,
-                part_names=np.array(self.part_names, dtype=str),
-                **arrays,
-            )
+            np.savez_compressed(temporary, name=self.name, num_vertices=self.num_vertices, **self.to_arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Topology:
@@ -143,19 +169,8 @@ class Topology:
         if not path.is_file():
             raise MissingData(f"topology file {path} is not there")
         try:
-            arrays = read_npz(path)
-            scale = float(arrays["metres_per_unit"])
-            return cls(
-                name=str(arrays["name"]),
-                num_vertices=int(arrays["num_vertices"]),
-                faces=arrays["faces"],
-                regions={k.removeprefix("region_"): v for k, v in arrays.items() if k.startswith("region_") and k != "region_source"},
-                unit=str(arrays["unit"]),
-                metres_per_unit=None if np.isnan(scale) else scale,
-                region_source=str(arrays["region_source"]),
-                landmarks={k.removeprefix("landmark_"): v for k, v in arrays.items() if k.startswith("landmark_")},
-                parts=arrays.get("parts"),
-                part_names=tuple(str(name) for name in arrays["part_names"]),
-            )
-        except (KeyError, ValueError) as error:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = dict(stored)
+            return cls.from_arrays(str(arrays["name"]), int(arrays["num_vertices"]), arrays)
+        except (KeyError, IndexError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise BadInput(f"{path} is not a topology file written by a2f: {error}") from None

@@ -1,0 +1,248 @@
+"""A face in motion with its sound: looked at in a notebook, written to files, whatever made it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from a2f.errors import BadInput, MissingData
+from a2f.export.render import render_faces
+from a2f.export.video import write_mp4
+from a2f.files import atomic_path
+from a2f.mesh import Topology
+
+FORMATS = ("mp4", "npz")
+
+
+class Animation:
+    """Vertices over time on a topology, with sound, and with the blendshapes they came from where a model made them.
+
+    Parameters
+    ----------
+    vertices : ndarray, (T, N, 3) float32
+        In the topology's unit; frame i is at i / fps seconds.
+    fps : float
+    topology : Topology
+    audio : ndarray, (S,) float32, optional
+    sample_rate : int, optional
+    name : str
+        The label beside it in pictures and films.
+    basis : ndarray, (K, N, 3) float32, optional
+        Blendshapes such that vertices = template + weights @ basis.
+    weights : ndarray, (T, K) float32, optional
+    config : dict, optional
+        The configuration of the model that made it.
+
+    Raises
+    ------
+    BadInput
+        If shapes do not fit together or numbers are not finite.
+    """
+
+    def __init__(
+        self,
+        vertices: np.ndarray,
+        fps: float,
+        topology: Topology,
+        audio: np.ndarray | None = None,
+        sample_rate: int | None = None,
+        name: str = "",
+        basis: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        self.vertices = topology.check_vertices(vertices, "an animation's vertices")
+        if self.vertices.ndim != 3 or len(self.vertices) == 0:
+            raise BadInput(f"an animation's vertices have shape {self.vertices.shape}, expected (T, N, 3) with T of at least 1")
+        if not fps > 0:
+            raise BadInput(f"fps is {fps}, expected a positive number")
+        if (audio is None) != (sample_rate is None):
+            raise BadInput("audio and sample_rate must be given together")
+        if (basis is None) != (weights is None):
+            raise BadInput("basis and weights must be given together")
+        if weights is not None and (
+            basis.shape[1:] != self.vertices.shape[1:] or weights.shape != (len(self.vertices), len(basis))
+        ):
+            raise BadInput(
+                f"basis {basis.shape} and weights {weights.shape} do not fit vertices {self.vertices.shape}; "
+                "expected (K, N, 3) and (T, K)"
+            )
+        self.fps, self.topology, self.name = float(fps), topology, name
+        self.audio = None if audio is None else np.asarray(audio, dtype=np.float32)
+        self.sample_rate = sample_rate
+        self.basis, self.weights, self.config = basis, weights, config or {}
+        self._picture: bytes | None = None
+
+    @property
+    def num_frames(self) -> int:
+        """T."""
+        return len(self.vertices)
+
+    @property
+    def duration(self) -> float:
+        """T / fps, in seconds."""
+        return self.num_frames / self.fps
+
+    def __repr__(self) -> str:
+        sound = "with sound" if self.audio is not None else "without sound"
+        return f"Animation({self.name or 'unnamed'}: {self.num_frames} frames at {self.fps:g} fps, {sound})"
+
+    def side_by_side(self, others: Sequence[Animation]) -> SideBySide:
+        """Return this animation beside others, labelled by their names."""
+        return SideBySide([self, *others])
+
+    def frames(self, size: int = 512, view: str = "front") -> Iterator[np.ndarray]:
+        """Draw every frame; yields (size, size, 3) uint8."""
+        return render_faces(self.vertices, self.topology, size, view)
+
+    def to_mp4(self, path: str | os.PathLike, size: int = 512, view: str = "front", progress: bool = True) -> None:
+        """Write a film, with the sound where there is some."""
+        write_mp4(
+            path, self.frames(size, view), self.fps, self.audio, self.sample_rate, total=self.num_frames, progress=progress
+        )
+
+    def to_npz(self, path: str | os.PathLike) -> None:
+        """Write everything to an ``.npz`` without pickles; `from_npz` reads it back exactly.
+
+        It holds ``vertices`` (T, N, 3) float32, ``faces`` (F, 3) int32, ``fps``, ``unit``, ``name``, ``config`` (JSON) and,
+        where known, ``audio``, ``sample_rate``, ``basis``, ``weights``; regions, landmarks and parts of the topology too.
+        """
+        arrays: dict[str, Any] = {}
+        for key in ("audio", "sample_rate", "basis", "weights"):
+            if getattr(self, key) is not None:
+                arrays[key] = getattr(self, key)
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            vertices=self.vertices,
+            fps=self.fps,
+            name=self.name,
+            config=json.dumps(self.config),
+            topology_name=self.topology.name,
+            **self.topology.to_arrays(),
+            **arrays,
+        )
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+
+    @classmethod
+    def from_npz(cls, path: str | os.PathLike) -> Animation:
+        """Read an animation that `to_npz` wrote.
+
+        Raises
+        ------
+        MissingData, BadInput
+            If the file is not there, is cut short, or is not such a file; pickled arrays are refused.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise MissingData(f"animation {path} is not there")
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                arrays = dict(stored)
+            topology = Topology.from_arrays(str(arrays["topology_name"]), arrays["vertices"].shape[1], arrays)
+            return cls(
+                vertices=arrays["vertices"],
+                fps=float(arrays["fps"]),
+                topology=topology,
+                audio=arrays.get("audio"),
+                sample_rate=int(arrays["sample_rate"]) if "sample_rate" in arrays else None,
+                name=str(arrays["name"]),
+                basis=arrays.get("basis"),
+                weights=arrays.get("weights"),
+                config=json.loads(str(arrays["config"])),
+            )
+        except (KeyError, IndexError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+            raise BadInput(f"{path} is not an animation written by a2f: {error}") from None
+
+    def export(self, formats: Sequence[str], folder: str | os.PathLike, stem: str, progress: bool = False) -> list[Path]:
+        """Write ``<folder>/<stem>.<format>`` for each format.
+
+        Raises
+        ------
+        BadInput
+            Before anything is written, if a format is unknown.
+        """
+        unknown = [name for name in formats if name not in FORMATS]
+        if unknown or not formats:
+            raise BadInput(f"format {unknown[0] if unknown else ''!r} is unknown; there are {', '.join(FORMATS)}")
+        paths = [Path(folder) / f"{stem}.{name}" for name in formats]
+        for name, path in zip(formats, paths, strict=True):
+            if name == "mp4":
+                self.to_mp4(path, progress=progress)
+            else:
+                self.to_npz(path)
+        return paths
+
+    def contact_sheet(self, times: Sequence[float] | None = None, count: int = 6, size: int = 220) -> np.ndarray:
+        """Return frames side by side, (size, count * size, 3) uint8.
+
+        Parameters
+        ----------
+        times : sequence of float, optional
+            In seconds; spread evenly by default.
+        count : int
+        size : int
+            Of each face, in pixels.
+        """
+        if times is None:
+            indices = np.linspace(0, self.num_frames - 1, min(count, self.num_frames)).round().astype(int)
+        else:
+            indices = np.clip(np.round(np.asarray(times) * self.fps).astype(int), 0, self.num_frames - 1)
+        return np.concatenate(list(render_faces(self.vertices[indices], self.topology, size)), axis=1)
+
+    def _repr_png_(self) -> bytes:
+        """Return the contact sheet as PNG, which notebooks show; drawn once."""
+        if self._picture is None:
+            from PIL import Image
+
+            buffer = io.BytesIO()
+            Image.fromarray(self.contact_sheet()).save(buffer, "PNG", optimize=True)
+            self._picture = buffer.getvalue()
+        return self._picture
+
+
+class SideBySide:
+    """Several animations in one film, each under its name; as long as the shortest.
+
+    Parameters
+    ----------
+    animations : sequence of Animation
+        Of one frame rate. The first one's sound is played.
+    """
+
+    def __init__(self, animations: Sequence[Animation]) -> None:
+        rates = sorted({animation.fps for animation in animations})
+        if len(rates) != 1:
+            raise BadInput(f"animations side by side must share one frame rate, but have {rates}")
+        self.animations = list(animations)
+        self.num_frames = min(animation.num_frames for animation in animations)
+
+    def frames(self, size: int = 384, view: str = "front") -> Iterator[np.ndarray]:
+        """Draw every frame; yields (height, width, 3) uint8 of even size."""
+        labels = np.concatenate([_label(animation.name, size) for animation in self.animations], axis=1)
+        for pictures in zip(*(animation.frames(size, view) for animation in self.animations), strict=False):
+            yield np.concatenate([labels, np.concatenate(pictures, axis=1)], axis=0)
+
+    def to_mp4(self, path: str | os.PathLike, size: int = 384, view: str = "front", progress: bool = True) -> None:
+        """Write a film with the first animation's sound."""
+        first = self.animations[0]
+        write_mp4(
+            path, self.frames(size, view), first.fps, first.audio, first.sample_rate, total=self.num_frames, progress=progress
+        )
+
+
+def _label(text: str, width: int, height: int = 28) -> np.ndarray:
+    """Return a strip with a centred text, (height, width, 3) uint8."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    strip = Image.new("RGB", (width, height), "white")
+    ImageDraw.Draw(strip).text((width / 2, height / 2), text, fill=(40, 40, 40), anchor="mm", font=ImageFont.load_default(16))
+    return np.asarray(strip)

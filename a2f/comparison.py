@@ -1,0 +1,108 @@
+"""Rows of Table 1 with their intervals, and whether one row is lower than another beyond the interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from a2f.errors import BadInput
+from a2f.evaluation import METRICS, interval, means
+
+# How the rows of a study are called in tables and figures.
+LABELS = {
+    "ours": "Ours",
+    "without-composite": "Ours w/o Composite",
+    "without-regional": "Ours w/o Regional",
+}
+
+
+def trained_row(method: str, results: Sequence[Mapping]) -> dict:
+    """Return the row of a trained method: each metric's mean over seeds with its 95 % interval, and its budget.
+
+    Parameters
+    ----------
+    method : str
+    results : sequence of dict
+        One a seed, as `study.run_study` returns them.
+    """
+    metrics = {}
+    for name in METRICS:
+        values = [result["test_means"][name] for result in results]
+        mean, half_width = interval(values)
+        metrics[name] = {"mean": mean, "half_width": half_width, "seeds": values}
+    budget = {
+        "steps": results[0]["steps"],
+        "parameters": results[0]["parameters"],
+        "seeds": [result["seed"] for result in results],
+    }
+    return {"method": LABELS.get(method, method), "trained": True, "metrics": metrics, "budget": budget}
+
+
+def floor_row(name: str, rows: Sequence[Mapping]) -> dict:
+    """Return the row of a method without training: one value a metric, no interval."""
+    values = {metric: {"mean": value, "half_width": 0.0, "seeds": [value]} for metric, value in means(rows).items()}
+    return {"method": name, "trained": False, "metrics": values, "budget": {}}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much lower or higher one method's error is than another's, on the same clips with the same seeds.
+
+    `mean` is first minus second, `half_width` the half-width of its 95 % t interval over seeds, `relative` the mean over
+    the second's error, `clips_lower` the share of test clips on which the first is lower (mean over seeds).
+    """
+
+    metric: str
+    first: float
+    second: float
+    mean: float
+    half_width: float
+    relative: float
+    clips_lower: float
+    seeds: int
+
+    @property
+    def verdict(self) -> str:
+        """``"lower"`` or ``"higher"`` where the interval excludes zero, else ``"undecided"``."""
+        if abs(self.mean) <= self.half_width or self.seeds < 2:
+            return "undecided"
+        return "lower" if self.mean < 0 else "higher"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.metric}: {self.first:.3f} against {self.second:.3f} ({100 * self.relative:+.1f} %, "
+            f"difference {self.mean:+.3f} ± {self.half_width:.3f}), {self.verdict}"
+        )
+
+
+def compare(first: Sequence[Mapping], second: Sequence[Mapping], metric: str) -> Difference:
+    """Compare two methods' results seed by seed and clip by clip.
+
+    Raises
+    ------
+    BadInput
+        If the two were not measured on the same clips, style clips and seeds.
+    """
+    if [r["seed"] for r in first] != [r["seed"] for r in second]:
+        raise BadInput("the two methods were not trained with the same seeds")
+    lower, differences = [], []
+    for one, other in zip(first, second, strict=True):
+        if [(r["clip"], r["style_clip"]) for r in one["test"]] != [(r["clip"], r["style_clip"]) for r in other["test"]]:
+            raise BadInput("the two methods were not measured on the same clips and style clips")
+        gaps = np.array([a[metric] - b[metric] for a, b in zip(one["test"], other["test"], strict=True)])
+        differences.append(float(gaps.mean()))
+        lower.append(float((gaps < 0).mean()))
+    mean, half_width = interval(differences)
+    base = float(np.mean([r["test_means"][metric] for r in second]))
+    return Difference(
+        metric=metric,
+        first=float(np.mean([r["test_means"][metric] for r in first])),
+        second=base,
+        mean=mean,
+        half_width=half_width,
+        relative=mean / base,
+        clips_lower=float(np.mean(lower)),
+        seeds=len(differences),
+    )
