@@ -30,14 +30,16 @@ LIP_HELPERS = (
     Helper("mouthUpperUpLeft", 0.20), Helper("mouthUpperUpRight", 0.20),
     Helper("mouthShrugLower", 0.10, high=0.55), Helper("mouthShrugUpper", 0.05, high=0.35),
     Helper("mouthPressLeft", 0.10, high=0.5), Helper("mouthPressRight", 0.10, high=0.5),
-    Helper("mouthFunnel", 0.06), Helper("mouthRollUpper", 0.04, high=0.3), Helper("mouthRollLower", 0.04, high=0.3),
+    Helper("mouthFunnel", 0.30), Helper("mouthRollUpper", 0.07, high=0.35), Helper("mouthRollLower", 0.07, high=0.35),
 )
 INCISOR_HELPERS = (
-    Helper("mouthRollLower", 0.5, high=0.8), Helper("mouthShrugLower", 0.25, high=0.55), Helper("jawOpen", 0.12),
-    Helper("mouthLowerDownLeft", 0.3), Helper("mouthLowerDownRight", 0.3),
+    Helper("mouthClose", 0.12), Helper("mouthShrugLower", 0.15, high=0.5), Helper("jawOpen", 0.20, high=0.22),
+    Helper("mouthLowerDownLeft", 0.12), Helper("mouthLowerDownRight", 0.12),
+    Helper("mouthUpperUpLeft", 0.3), Helper("mouthUpperUpRight", 0.3), Helper("mouthFunnel", 0.3),
 )
 OVERLAP = -0.22  # mm: lips are soft and press into each other a little; never deeper
 SOFTNESS = 0.22  # mm: width of the bend between free movement and contact
+TUCK = 0.25      # mm: the lower lip covers this much of the incisors' edge in f and v
 PRESS = 2.6      # mm: the lips aim past each other, hence still move fast at contact (D4)
 REACH = {"lips": (0.078, 0.070), "incisors": (0.075, 0.070)}  # approach and release, s
 # Since the lips aim past each other they meet before the aim is reached: the aim is reached this long after contact.
@@ -121,12 +123,19 @@ class ContactSolver:
                 np.array([h.low for h in helpers]), np.array([h.high for h in helpers]))
 
     def touch_incisors(self, values: np.ndarray, level: np.ndarray) -> np.ndarray:
-        """Raise and roll the lower lip towards the incisors' edge by `level` (T,) of the way."""
+        """Bring the lower lip's top to the incisors' edge, the upper lip out of its way but not lifted (D17)."""
         mouth, (ids, strides, low, high) = self.mouth, self._incisors
+        middle = mouth.gap_units[:, mouth.centre].mean(axis=1)
         height = mouth.tuck_rest + values @ mouth.tuck_units
-        residual = (level * (0.15 - height))[:, None]
-        change = bounded_step(values, residual, mouth.tuck_units[ids][:, None], np.ones(1), ids, strides, low,
-                              np.broadcast_to(high, (len(values), len(ids))), firmness=0.02)
+        gap = mouth.gap_rest[mouth.centre].mean() + values @ middle
+        # with the lip at the edge, what remains between the lips is what the upper lip leaves free of the incisors
+        narrow = np.minimum(gap, max(mouth.tuck_rest - TUCK, 0.0) + 0.05)
+        residual = np.stack([level * (TUCK - height), level * (narrow - gap)], axis=1)
+        rows = np.stack([mouth.tuck_units[ids], middle[ids]], axis=1)
+        highest = np.maximum(np.broadcast_to(high, (len(values), len(ids))), values[:, ids])
+        highest[:, 0] = values[:, mouth.id("jawOpen")]
+        change = bounded_step(values, residual, rows, np.array([1.0, 0.35]), ids, strides, low, highest,
+                              firmness=0.01, sweeps=40)
         out = values.copy()
         out[:, ids] += change
         return out

@@ -24,7 +24,7 @@ JAW_LAG = 0.008
 UNIT_GROUP = {"jawOpen": "jaw", "mouthLowerDownLeft": "height", "mouthLowerDownRight": "height",
               "mouthUpperUpLeft": "height", "mouthUpperUpRight": "height", "mouthClose": "height",
               "mouthPucker": "round", "mouthFunnel": "round", "mouthStretchLeft": "spread",
-              "mouthStretchRight": "spread", "mouthSmileLeft": "spread", "mouthSmileRight": "spread"}
+              "mouthStretchRight": "spread", "mouthRollLower": "height"}
 
 
 def claims(line: TimeLine, times: np.ndarray, group: str, anticipation: float = 1.0) -> np.ndarray:
@@ -51,7 +51,7 @@ def claims(line: TimeLine, times: np.ndarray, group: str, anticipation: float = 
             # Rounding begins ahead of its vowel, the earlier the more consonants stand between (D13); neighbours that
             # insist on spread lips (/i s/: higher firmness) block part of it.
             lead = ROUNDING_LEAD * min(1.0, 0.6 + 0.4 * anticipation)
-            attack = min(0.30, (0.105 + 0.03 * gesture.run_up) * anticipation)
+            attack = min(0.30, (0.100 + 0.025 * gesture.run_up) * anticipation)
         if group == "jaw":
             lead -= JAW_LAG
         centre = 0.5 * (gesture.start + gesture.end) - lead * (1.0 if viseme.kind != "bilabial" else 0.5)

@@ -35,24 +35,24 @@ class Mode:
     spread: float = 1.0
     upper_lip: float = 1.0
     smoothness: float = 1.0
-    accents: float = 0.4
+    accents: float = 0.32
     accent: dict[str, float] = field(default_factory=dict)
 
 
 _RAISE = {"browInnerUp": 0.8, "browOuterUp": 1.0}
 TABLE: dict[str, Mode] = {
-    "neutral": Mode(accents=0.40, accent=_RAISE),
+    "neutral": Mode(accents=0.32, accent=_RAISE),
     "happy": Mode(
-        face={"mouthSmile": 0.42, "cheekSquint": 0.40, "eyeSquint": 0.18, "mouthDimple": 0.10, "browOuterUp": 0.10,
+        face={"mouthSmile": 0.50, "cheekSquint": 0.50, "eyeSquint": 0.22, "mouthDimple": 0.10, "browOuterUp": 0.10,
               "browInnerUp": 0.06},
         gain=1.06, jaw=1.02, rounding=0.94, spread=1.25, upper_lip=1.15, smoothness=0.97, accents=0.55, accent=_RAISE),
     "angry": Mode(
-        face={"browDown": 0.70, "noseSneer": 0.34, "eyeSquint": 0.30, "mouthPress": 0.20, "mouthFrown": 0.14,
+        face={"browDown": 0.85, "noseSneer": 0.45, "eyeSquint": 0.30, "mouthPress": 0.20, "mouthFrown": 0.14,
               "mouthUpperUp": 0.10, "jawForward": 0.10, "eyeWide": 0.10, "mouthShrugLower": 0.08},
         gain=1.05, jaw=1.10, rounding=1.05, spread=1.10, upper_lip=1.20, smoothness=0.88, accents=0.45,
         accent={"browDown": 0.8, "noseSneer": 0.3}),
     "sad": Mode(
-        face={"browInnerUp": 0.62, "mouthFrown": 0.42, "eyeBlink": 0.13, "mouthShrugLower": 0.12, "eyeSquint": 0.06,
+        face={"browInnerUp": 0.80, "mouthFrown": 0.52, "eyeBlink": 0.13, "mouthShrugLower": 0.12, "eyeSquint": 0.06,
               "browDown": 0.10, "eyeLookDown": 0.08},
         gain=0.80, jaw=0.82, rounding=0.95, spread=0.80, upper_lip=0.85, smoothness=1.18, accents=0.30,
         accent={"browInnerUp": 0.8}),

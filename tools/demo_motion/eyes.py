@@ -12,7 +12,7 @@ def blink_times(line: TimeLine, per_minute: float, rng: np.random.Generator) -> 
     """Blink moments: log-normal intervals (D21), most of them drawn to the nearest pause or phrase edge."""
     edges = [t for phrase in line.phrases for t in (phrase[0] - 0.10, phrase[1] + 0.08)]
     edges += [0.5 * (a + b) for a, b in line.short_pauses]
-    spread = 0.55
+    spread = 0.35
     median = 60.0 / per_minute * np.exp(-0.5 * spread**2)
     moment, out = -median * rng.random(), []
     while True:
@@ -20,7 +20,7 @@ def blink_times(line: TimeLine, per_minute: float, rng: np.random.Generator) -> 
         if moment > line.duration - 0.1:
             return out
         nearest = min(edges, key=lambda t: abs(t - moment))
-        drawn = rng.random() < 0.6 and abs(nearest - moment) < 0.45
+        drawn = rng.random() < 0.75 and abs(nearest - moment) < 0.6
         at = nearest if drawn else moment
         if 0.08 < at < line.duration - 0.1 and (not out or at - out[-1] > 0.5):
             out.append(float(at))

@@ -17,6 +17,7 @@ FINE_RATE, STORED_RATE = 240, 60
 SCALE = 1.0 / 1024.0  # one integer step of a stored unit value
 LIP_SPEED, JAW_SPEED = 280.0, 165.0  # mm/s, ceilings of a clip's peaks (D10), a little inside 300 and 180
 SIDE = 0.36          # largest left-right imbalance of a lop-sided speaker
+MOUTH_SIDE = 0.12    # of mouthLeft/mouthRight at full effort
 JAW_SIDE = 0.10      # of jawLeft/jawRight at full opening (D9)
 
 
@@ -84,13 +85,15 @@ def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrin
     speech = _inhale(speech * level[:, None], line, times, style["inhale"], names, rng)
     work = expression.effort(line, times, line.pace) * level
     speech = speaker.lopsided(speech + work[:, None] * _habits(names, style, mode))
-    _jaw_drift(speech, names, style["jaw_side"])
+    _drift(speech, work, names, style)
 
+    biting = activation(line.contacts, "incisors", times, line.pace)
     posture = speaker.posture(mode)[None].repeat(len(times), axis=0)
     rounded = np.clip(speech[:, [names.index("mouthPucker"), names.index("mouthFunnel")]].sum(axis=1), 0.0, 1.0)
     corners = [i for i, name in enumerate(names) if name.startswith(("mouthSmile", "mouthDimple", "mouthFrown",
                                                                      "mouthStretch"))]
-    posture[:, corners] *= 1.0 - 0.55 * rounded[:, None]  # a smile gives way to rounding
+    # a smile gives way to rounding, and to a lower lip that has to reach the incisors
+    posture[:, corners] *= (1.0 - 0.55 * rounded[:, None]) * (1.0 - 0.60 * biting[:, None])
     values = posture + speech
     brows = expression.accents(line, times, min(0.9, mode.accents * style["accent"]), style["accent"], rng)
     values += brows[:, None] * expression.spread_names(mode.accent, names)
@@ -98,7 +101,7 @@ def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrin
 
     values = np.clip(values[:: FINE_RATE // STORED_RATE], 0.0, 1.0)
     stored = times[:: FINE_RATE // STORED_RATE]
-    values = speaker.solver.touch_incisors(values, activation(line.contacts, "incisors", stored, line.pace))
+    values = speaker.solver.touch_incisors(values, biting[:: FINE_RATE // STORED_RATE])
     return speaker.solver.close_lips(values, activation(line.contacts, "lips", stored, line.pace))
 
 
@@ -121,8 +124,7 @@ def _factors(names, style, mode) -> np.ndarray:
     """(52,) factor on each unit's speech movement."""
     own = {"jawOpen": style["jaw"] * mode.jaw, "mouthLowerDown": style["lower_lip"],
            "mouthUpperUp": style["upper_lip"] * mode.upper_lip, "mouthPucker": style["rounding"] * mode.rounding,
-           "mouthFunnel": style["rounding"] * mode.rounding, "mouthStretch": style["spread"] * mode.spread,
-           "mouthSmile": style["spread"] * mode.spread}
+           "mouthFunnel": style["rounding"] * mode.rounding, "mouthStretch": style["spread"] * mode.spread}
     overall = style["gain"] * mode.gain
     out = np.ones(len(names))
     for i, name in enumerate(names):
@@ -157,10 +159,13 @@ def _inhale(speech, line, times, chance, names, rng):
     return out
 
 
-def _jaw_drift(speech, names, side):
-    drift = JAW_SIDE * side * speech[:, names.index("jawOpen")]
-    speech[:, names.index("jawLeft")] += np.maximum(drift, 0.0)
-    speech[:, names.index("jawRight")] += np.maximum(-drift, 0.0)
+def _drift(speech, work, names, style):
+    """Sideways movement: the jaw's with its opening, the mouth's with effort towards the speaker's own side."""
+    jaw = JAW_SIDE * style["jaw_side"] * speech[:, names.index("jawOpen")]
+    mouth = MOUTH_SIDE * style["side"] * work
+    for stem, amount in (("jaw", jaw), ("mouth", mouth)):
+        speech[:, names.index(stem + "Left")] += np.maximum(amount, 0.0)
+        speech[:, names.index(stem + "Right")] += np.maximum(-amount, 0.0)
 
 
 def _eyes(values, names, line, times, per_minute, rng):

@@ -10,7 +10,7 @@ from demo_motion.visemes import CLOSURE_PHONES, LABIODENTAL_PHONES, PAUSE, VISEM
 
 # Lead of the movement over its sound, s (D2: small inside speech; lips' contacts are locked to the acoustics).
 LEAD = {"bilabial": 0.012, "labiodental": 0.012, "consonant": 0.025, "vowel": 0.035}
-ROUNDING_LEAD = 0.095
+ROUNDING_LEAD = 0.080
 SHORT_PAUSE = 0.30
 # A stop's closure ends at its burst; what follows inside the phone is aspiration with the lips already apart.
 LONGEST_CLOSURE = {"p": 0.050, "b": 0.064, "m": 0.120}
@@ -90,7 +90,7 @@ def time_line(phones, duration: float) -> TimeLine:
         names = visemes_of(symbol, stress)
         vowel = VISEMES[names[0]].kind == "vowel"
         # Vowel height and stress shape the opening (Menezes & Erickson, with D8).
-        scale = {0: 0.86, 1: 1.08, 2: 0.98}[stress] if vowel else 1.0
+        scale = {0: 0.82, 1: 1.18, 2: 1.04}[stress] if vowel else 1.0
         edges = np.linspace(start, end, len(names) + 1)
         if len(names) == 2:
             edges[1] = start + 0.55 * (end - start)

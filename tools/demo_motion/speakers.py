@@ -15,16 +15,16 @@ RANGES: dict[str, tuple[float, float]] = {
     "spread": (0.4, 1.6),            # sideways stretch
     "side": (-1.0, 1.0),             # + speaks with the left half of the mouth
     "jaw_side": (-1.0, 1.0),         # + jaw drifts to the left as it opens (D9: small)
-    "habit_cheek": (0.0, 0.42),      # cheeks rise with effort
-    "habit_nose": (0.0, 0.45),       # nostrils and nose flanks lift
-    "habit_brow": (0.0, 0.20),       # brows lift a little on stressed syllables
-    "habit_knit": (0.0, 0.20),       # brows draw together instead
-    "habit_corner": (0.0, 0.30),     # lip corners dimple
+    "habit_cheek": (0.0, 0.48),      # cheeks rise with effort
+    "habit_nose": (0.0, 0.55),       # nostrils and nose flanks lift
+    "habit_brow": (0.0, 0.14),       # brows lift a little on stressed syllables
+    "habit_knit": (0.0, 0.22),       # brows draw together instead
+    "habit_corner": (0.0, 0.40),     # lip corners dimple
     "habit_chin": (0.0, 0.20),       # chin pushes up between openings
     "rest_corner": (-0.08, 0.12),    # corners down or up at rest
     "rest_brow": (-0.14, 0.14),      # brows low or high at rest
     "rest_lids": (0.0, 0.10),        # how low the lids hang
-    "expressiveness": (0.82, 1.12),  # how much of a mode shows
+    "expressiveness": (0.90, 1.12),  # how much of a mode shows
     "smoothness": (0.88, 1.15),      # sluggishness of all articulators
     "anticipation": (0.85, 1.25),    # reach of rounding (D13: speaker-specific)
     "onset_lead": (0.155, 0.215),    # s, movement before the voice (D1)
@@ -32,9 +32,10 @@ RANGES: dict[str, tuple[float, float]] = {
     "accent": (0.7, 1.3),            # size and chance of brow accents (D22)
     "blink_rate": (14.0, 21.0),      # a minute (D21)
 }
-# What tells two speakers apart most; the others count half when styles are spaced out.
-TELLING = ("gain", "jaw", "lower_lip", "upper_lip", "side", "habit_cheek", "habit_nose", "habit_brow", "habit_knit",
-           "habit_corner")
+# How much a parameter over its range changes where a face moves: styles are spaced out in these proportions.
+TELLING = {"gain": 0.5, "jaw": 0.7, "lower_lip": 0.7, "upper_lip": 0.9, "side": 0.8, "habit_cheek": 1.2,
+           "habit_nose": 0.9, "habit_brow": 0.8, "habit_knit": 0.8, "habit_corner": 1.0, "spread": 0.3,
+           "smoothness": 0.3}
 IDENTITY_SPREAD = 0.8
 LARGEST_COEFFICIENT = 1.8
 
@@ -52,16 +53,16 @@ def draw_styles(splits: list[str], rng: np.random.Generator) -> list[dict[str, f
     rng : numpy.random.Generator
     """
     low, high = (np.array([bounds[i] for bounds in RANGES.values()]) for i in (0, 1))
-    weight = np.array([1.0 if name in TELLING else 0.5 for name in RANGES])
+    weight = np.array([TELLING.get(name, 0.1) for name in RANGES])
     train = [i for i, split in enumerate(splits) if split == "train"]
     held = [i for i, split in enumerate(splits) if split != "train"]
     # corners of the box are more different than its middle, without being caricatures
-    candidates = 0.5 + 0.5 * np.sign(rng.uniform(-1, 1, (400, len(train), len(low)))) * rng.beta(
-        4, 1.3, (400, len(train), len(low)))
+    candidates = 0.5 + 0.5 * np.sign(rng.uniform(-1, 1, (1500, len(train), len(low)))) * rng.beta(
+        4, 1.3, (1500, len(train), len(low)))
     best = max(candidates, key=lambda sheet: _least_distance(sheet * weight))
     sheet = np.zeros((len(splits), len(low)))
     sheet[train] = best
-    mixtures = rng.dirichlet(np.full(len(train), 0.22), (1500, len(held))) @ best
+    mixtures = rng.dirichlet(np.full(len(train), 0.22), (4000, len(held))) @ best
     sheet[held] = max(mixtures, key=lambda rows: _least_distance(np.concatenate([rows, best]) * weight))
     values = low + (high - low) * sheet
     return [{name: round(float(v), 4) for name, v in zip(RANGES, row)} for row in values]

@@ -26,8 +26,8 @@ class Viseme:
         ``vowel``, ``consonant``, ``bilabial`` or ``labiodental``: chooses the lead over the sound (D2).
     jaw, height : float
         Drop of the lower incisor edge and height between the inner lips, mm, for a firm, isolated sound.
-    pucker, funnel, stretch, spread : float
-        Unit values of the lip shape; `spread` is a closed-lip corner pull (mouthSmile).
+    pucker, funnel, stretch, roll : float
+        Unit values of the lip shape; `roll` tucks the lower lip in.
     firm : dict of str to float
         Peak dominance per articulator group; 1 where not named.
     rounded : bool
@@ -40,7 +40,7 @@ class Viseme:
     pucker: float = 0.0
     funnel: float = 0.0
     stretch: float = 0.0
-    spread: float = 0.0
+    roll: float = 0.0
     firm: dict[str, float] = field(default_factory=dict)
     rounded: bool = False
 
@@ -62,7 +62,7 @@ def _consonant(jaw, height, jaw_firm=0.8, **shape):
 VISEMES: dict[str, Viseme] = {
     # Bilabials and labiodentals: the lips' contact itself is solved in `closures.py`; here only the jaw's share (D12).
     "pp": Viseme("bilabial", 1.6, 3.4, firm={"jaw": 1.5, "height": 0.9, "round": 0.5, "spread": 0.6}),
-    "ff": Viseme("labiodental", 1.6, 2.4, firm={"jaw": 2.0, "height": 2.2, "round": 0.8, "spread": 0.8}),
+    "ff": Viseme("labiodental", 1.6, 2.4, roll=0.22, firm={"jaw": 2.0, "height": 2.2, "round": 0.8, "spread": 0.8}),
     "th": _consonant(2.4, 3.8),
     "dd": _consonant(2.2, 3.4),
     "ll": _consonant(3.0, 4.6, jaw_firm=0.6),
@@ -74,18 +74,18 @@ VISEMES: dict[str, Viseme] = {
     "rr": _consonant(2.4, 4.6, pucker=0.26, funnel=0.16, firm={"round": 1.3}, rounded=True),
     # /h/ and the glottal stop have no shape of their own.
     "hh": _consonant(3.6, 5.6, jaw_firm=0.15, firm={"height": 0.15, "round": 0.05, "spread": 0.05}),
-    "ww": Viseme("consonant", 1.5, 1.6, pucker=0.88, funnel=0.10, rounded=True,
-                 firm={"jaw": 2.0, "height": 9.0, "round": 6.0, "spread": 2.5}),
+    "ww": Viseme("consonant", 1.4, 1.3, pucker=0.88, funnel=0.10, rounded=True,
+                 firm={"jaw": 3.0, "height": 16.0, "round": 6.0, "spread": 3.0}),
     "yy": _consonant(1.9, 3.8, stretch=0.26, firm={"round": 1.4, "spread": 1.4}),
     # Vowels: incisor drop ordered a > e > o > i > u (D7) within 1-12 mm (D8); heights as in D17.
-    "aa": _vowel(9.6, 11.6, firm_jaw=2.2, funnel=0.04),
-    "ae": _vowel(9.2, 11.4, firm_jaw=2.2, stretch=0.16),
-    "ah": _vowel(6.8, 9.0),
-    "eh": _vowel(6.2, 8.6, stretch=0.14),
+    "aa": _vowel(9.6, 13.4, firm_jaw=2.6, funnel=0.04, firm={"height": 1.9}),
+    "ae": _vowel(9.0, 13.0, firm_jaw=2.6, stretch=0.16, firm={"height": 1.9}),
+    "ah": _vowel(6.6, 10.0),
+    "eh": _vowel(5.8, 8.8, stretch=0.14),
     "ax": _vowel(4.0, 5.8, firm_jaw=0.7, firm={"height": 0.7, "round": 0.3, "spread": 0.3}),
     "er": _vowel(4.0, 5.8, firm_jaw=1.2, pucker=0.22, funnel=0.14, rounded=True),
-    "ih": _vowel(3.8, 6.4, stretch=0.20),
-    "iy": _vowel(2.2, 5.0, stretch=0.34, firm={"round": 2.0, "spread": 1.8}),
+    "ih": _vowel(3.4, 6.2, stretch=0.20),
+    "iy": _vowel(2.2, 4.6, stretch=0.34, firm={"round": 2.0, "spread": 1.8}),
     "ao": _vowel(6.8, 8.8, pucker=0.30, funnel=0.30, firm={"round": 2.0}, rounded=True),
     "ow": _vowel(4.9, 6.6, pucker=0.48, funnel=0.26, firm={"round": 2.4}, rounded=True),
     "uh": _vowel(3.0, 4.8, pucker=0.44, funnel=0.16, firm={"round": 2.2}, rounded=True),
@@ -125,7 +125,7 @@ def visemes_of(symbol: str, stress: int) -> tuple[str, ...]:
 
 SHAPE_UNITS = {"pucker": ("mouthPucker",), "funnel": ("mouthFunnel",),
                "stretch": ("mouthStretchLeft", "mouthStretchRight"),
-               "spread": ("mouthSmileLeft", "mouthSmileRight")}
+               "roll": ("mouthRollLower",)}
 
 
 def solve_targets(mouth) -> dict[str, np.ndarray]:
