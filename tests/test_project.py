@@ -26,7 +26,7 @@ FLOORS = [
     {"errors"},
     {"files"},
     {"config", "mesh", "audio"},
-    {"metrics"},
+    {"metrics", "regions", "locality"},
     {"models"},
     {"data"},
     {"features", "observations", "export"},
