@@ -49,10 +49,14 @@ class AudioEncoder(nn.Module):
         raise TypeError(f"{type(self).__name__} has to define forward")
 
     def freeze(self, frozen: bool = True) -> None:
-        """Let no gradient, or every gradient, into the pretrained weights."""
+        """Let no gradient, or every gradient, into the pretrained weights.
+
+        Either way the encoder stays in evaluation mode: the released code fine-tunes without dropout, and transformers
+        would drop layers and mask spans of time at random, from a generator that no seed of a run decides.
+        """
         for parameter in self.parameters():
             parameter.requires_grad_(not frozen)
-        self.train(not frozen)
+        self.eval()
 
 
 @contextmanager
@@ -132,7 +136,7 @@ class HubertFeatures(AudioEncoder):
 
         try:
             with _without_progress_bar():
-                self.network = HubertModel.from_pretrained(source, local_files_only=True)
+                self.network = HubertModel.from_pretrained(source, local_files_only=True, dtype=torch.float32)
         except OSError as error:
             raise MissingData(
                 f"audio encoder {source!s} is neither a local folder nor in the local model cache ({str(error).splitlines()[0]}). "
@@ -142,7 +146,11 @@ class HubertFeatures(AudioEncoder):
             ) from None
         self.final_norm, self.normalise_waveform = final_norm, normalise_waveform
         self.feature_dim = self.network.config.hidden_size
-        self.identity = f"hubert:{source}:final_norm={final_norm}:level={normalise_waveform}"
+        # of the weights themselves: a folder or a hub name may hold others tomorrow
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.network.state_dict().items()):
+            digest.update(name.encode() + tensor.numpy().tobytes())
+        self.identity = f"hubert:{digest.hexdigest()[:16]}:final_norm={final_norm}:level={normalise_waveform}"
         self._last_layer: Tensor | None = None
         self.network.encoder.layers[-1].register_forward_hook(self._keep_last_layer)
 

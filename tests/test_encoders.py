@@ -1,0 +1,225 @@
+"""Audio encoders: frozen ones build no graph, features are the model's own, and come at the mesh's times."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from a2f.config import ModelConfig
+from a2f.errors import BadInput, MissingData
+from a2f.models import load_audio_encoder, resample_features
+from a2f.models.encoders import unit_level
+
+RATE = 16_000
+
+
+def hubert(folder, **changes):
+    return load_audio_encoder(ModelConfig(audio_encoder=str(folder), **changes))
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return load_audio_encoder(ModelConfig(audio_encoder="whisper-tiny-2"))
+
+
+@pytest.fixture
+def sound() -> torch.Tensor:
+    """Two seconds of something with pitch, formant-like colour and pauses, twice."""
+    t = torch.arange(2 * RATE) / RATE
+    voice = sum(torch.sin(2 * torch.pi * 120 * k * t) / k for k in range(1, 12))
+    noise = torch.randn(2, len(t), generator=torch.Generator().manual_seed(0))
+    return 0.1 * voice * (torch.sin(2 * torch.pi * 3 * t) > 0) + 0.02 * noise
+
+
+@pytest.mark.parametrize("train_mode", [False, True])
+def test_a_frozen_hubert_builds_no_graph_and_gathers_no_gradient(hubert_folder, sound, train_mode):
+    """transformers' front end asks for gradients of its own accord in train() mode; freezing stops that too."""
+    encoder = hubert(hubert_folder)
+    encoder.train(train_mode)
+    features = encoder(sound)
+    assert not features.requires_grad and features.grad_fn is None
+    head = torch.nn.Linear(encoder.feature_dim, 1)
+    head(features).sum().backward()
+    assert head.weight.grad.any()
+    assert all(p.grad is None for p in encoder.parameters())
+
+
+def test_a_frozen_bundled_encoder_builds_no_graph(bundled, sound):
+    features = bundled(sound)
+    assert not features.requires_grad
+    assert all(not p.requires_grad for p in bundled.parameters())
+
+
+def test_unfreezing_lets_gradients_into_every_layer_and_freezing_shuts_them_out_again(hubert_folder, sound):
+    encoder = hubert(hubert_folder)
+    encoder.freeze(False)
+    encoder(sound).square().sum().backward()
+    for name, parameter in encoder.network.named_parameters():
+        # the vector that stands for masked spans is not in use without masking
+        assert name == "masked_spec_embed" or parameter.grad.any(), name
+    assert encoder.network.feature_extractor.conv_layers[0].conv.weight.grad.any()
+    encoder.freeze()
+    assert not encoder(sound).requires_grad
+
+
+def test_unfreezing_the_bundled_encoder_lets_gradients_in(sound):
+    encoder = load_audio_encoder(ModelConfig(audio_encoder="whisper-tiny-2"))
+    encoder.freeze(False)
+    encoder(sound).square().sum().backward()
+    for name in ("conv1.weight", "conv2.weight", "layers.0.fc1.weight", "layers.1.fc2.weight"):
+        assert encoder.network.get_parameter(name).grad.any(), name
+
+
+def test_fine_tuning_is_without_dropout_or_masking(hubert_folder, sound):
+    """Nothing that a run's seed does not decide: the unfrozen encoder gives the same features each time."""
+    encoder = hubert(hubert_folder)
+    frozen = encoder(sound)
+    encoder.freeze(False)
+    assert torch.equal(encoder(sound), frozen) and torch.equal(encoder(sound), frozen)
+
+
+def test_final_norm_features_are_those_transformers_gives(hubert_folder, sound):
+    from transformers import HubertModel
+
+    reference = HubertModel.from_pretrained(hubert_folder).eval()
+    with torch.no_grad():
+        outputs = reference(unit_level(sound), output_hidden_states=True)
+        last = reference.encoder.layers[-1](outputs.hidden_states[-2])
+    before_norm = last[0] if isinstance(last, tuple) else last
+    after = hubert(hubert_folder, audio_final_norm=True)(sound)
+    before = hubert(hubert_folder, audio_final_norm=False)(sound)
+    torch.testing.assert_close(after, outputs.last_hidden_state)
+    torch.testing.assert_close(before, before_norm)
+    torch.testing.assert_close(reference.encoder.layer_norm(before), after)
+    assert (after - before).abs().max() > 0.1
+
+
+def test_raw_waveforms_reach_the_encoder_unless_they_are_to_be_normalised(hubert_folder, sound):
+    from transformers import HubertModel
+
+    with torch.no_grad():
+        raw = HubertModel.from_pretrained(hubert_folder).eval()(sound).last_hidden_state
+    torch.testing.assert_close(hubert(hubert_folder, normalise_waveform=False)(sound), raw)
+
+
+def test_weights_stored_in_half_precision_run_in_single(hubert_folder, sound, tmp_path):
+    from transformers import HubertModel
+
+    HubertModel.from_pretrained(hubert_folder).half().save_pretrained(tmp_path)
+    features = hubert(tmp_path)(sound)
+    assert features.dtype == torch.float32
+    torch.testing.assert_close(features, hubert(hubert_folder)(sound), rtol=0.05, atol=0.05)
+
+
+def test_identity_names_weights_and_settings(hubert_folder, tmp_path):
+    """The feature cache is keyed by it: same folder name with other weights must not give old features."""
+    plain = hubert(hubert_folder)
+    copied = tmp_path / "encoder"
+    shutil.copytree(hubert_folder, copied)
+    assert hubert(copied).identity == plain.identity == hubert(hubert_folder).identity
+    others = {
+        hubert(hubert_folder, audio_final_norm=False).identity,
+        hubert(hubert_folder, normalise_waveform=False).identity,
+        load_audio_encoder(ModelConfig(audio_encoder="whisper-tiny-2")).identity,
+    }
+    with torch.no_grad():
+        plain.network.encoder.layers[0].attention.k_proj.bias[0] += 1e-3
+    plain.network.save_pretrained(copied)
+    others.add(hubert(copied).identity)
+    assert len(others) == 4 and hubert(hubert_folder).identity not in others
+
+
+@pytest.mark.parametrize("name", ["hubert-large", "nobody/no-such-model"])
+def test_a_model_that_is_not_here_is_named_with_what_to_do_and_no_network(name, monkeypatch, tmp_path):
+    import socket
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("the network was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(MissingData, match="hf download .*audio_encoder.*whisper-tiny-2"):
+        load_audio_encoder(ModelConfig(audio_encoder=name))
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(MissingData, match="neither a local folder nor in the local model cache"):
+        load_audio_encoder(ModelConfig(audio_encoder=str(tmp_path)))
+
+
+@pytest.mark.parametrize("loudness", [0.1, 0.5, 4.0])
+def test_features_hardly_know_how_loud_the_recording_is(bundled, hubert_folder, sound, loudness):
+    for encoder in (bundled, hubert(hubert_folder)):
+        usual, other = encoder(sound), encoder(loudness * sound)
+        assert (usual - other).norm() < 1e-3 * usual.norm()
+
+
+def test_without_normalisation_features_know_the_level(sound):
+    encoder = load_audio_encoder(ModelConfig(audio_encoder="whisper-tiny-2", normalise_waveform=False))
+    usual, quiet = encoder(sound), encoder(0.1 * sound)
+    assert (usual - quiet).norm() > 0.05 * usual.norm()
+
+
+def test_clips_of_a_batch_give_the_features_they_give_alone(bundled, hubert_folder, sound):
+    for encoder in (bundled, hubert(hubert_folder)):
+        together = encoder(sound)
+        for index in range(2):
+            alone = encoder(sound[index : index + 1])
+            torch.testing.assert_close(alone[0], together[index], rtol=1e-4, atol=1e-4)
+
+
+def test_silence_behind_a_clip_hardly_changes_its_features(bundled, sound):
+    """Within reach of the level, which the silence lowers."""
+    padded = torch.nn.functional.pad(sound, (0, RATE // 2))
+    usual, other = bundled(sound), bundled(padded)
+    cosine = torch.nn.functional.cosine_similarity(usual[:, :-10], other[:, : usual.shape[1] - 10], dim=-1)
+    assert cosine.min() > 0.9 and cosine.mean() > 0.98
+
+
+@pytest.mark.parametrize("which", ["bundled", "hubert"])
+def test_features_come_at_the_rate_and_width_the_encoder_says(bundled, hubert_folder, sound, which):
+    encoder = bundled if which == "bundled" else hubert(hubert_folder)
+    features = encoder(sound)
+    assert features.shape[0] == 2 and features.shape[2] == encoder.feature_dim
+    assert abs(features.shape[1] - 2 * encoder.feature_rate) <= 1
+
+
+@pytest.mark.parametrize("which", ["bundled", "hubert"])
+def test_silence_and_fifty_milliseconds_give_finite_features(bundled, hubert_folder, which):
+    encoder = bundled if which == "bundled" else hubert(hubert_folder)
+    for samples in (800, RATE):
+        features = encoder(torch.zeros(1, samples))
+        assert features.shape[1] >= 1 and features.isfinite().all()
+
+
+def test_unit_level_removes_offset_and_level_and_leaves_silence():
+    wave = torch.tensor([[1.0, 2, 3, 4], [5, 5, 5, 5]])
+    levelled = unit_level(wave)
+    assert levelled[0].mean().item() == pytest.approx(0, abs=1e-6)
+    assert levelled[0].square().mean().item() == pytest.approx(1, rel=1e-6)
+    assert not levelled[1].any()
+
+
+@pytest.mark.parametrize("frames", [1, 2, 30, 77, 200])
+@pytest.mark.parametrize("fps", [25.0, 30.0, 60.0])
+@pytest.mark.parametrize("first_centre", [0.0, 200 / RATE])
+def test_resampling_is_linear_interpolation_in_time(frames, fps, first_centre):
+    torch.manual_seed(0)
+    features = torch.randn(2, 80, 3, dtype=torch.float64)
+    found = resample_features(features, frames, fps, 50.0, first_centre)
+    times, centres = np.arange(frames) / fps, first_centre + np.arange(80) / 50.0
+    for b in range(2):
+        for c in range(3):
+            expected = np.interp(times, centres, features[b, :, c].numpy())
+            np.testing.assert_allclose(found[b, :, c], expected, rtol=0, atol=1e-9)
+
+
+def test_a_single_feature_is_repeated_and_none_is_refused():
+    found = resample_features(torch.full((1, 1, 2), 3.0), 5, 30.0, 50.0)
+    assert torch.equal(found, torch.full((1, 5, 2), 3.0))
+    with pytest.raises(BadInput, match="too short"):
+        resample_features(torch.zeros(1, 0, 2), 5, 30.0, 50.0)
