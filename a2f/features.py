@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import torch
 
 from a2f.audio import SAMPLE_RATE, resample
 from a2f.data import Clip
-from a2f.errors import BadInput
-from a2f.files import atomic_path
+from a2f.errors import BadInput, MissingData
+from a2f.files import atomic_path, read_npz
 from a2f.models import AudioEncoder, resample_features
 
 CONTEXT = 2.0  # seconds that windows of long audio overlap on each side
@@ -108,11 +107,10 @@ class FeatureCache:
 def _read(path: Path, feature_dim: int) -> np.ndarray | None:
     """Return stored features, or None where the file is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            features = stored["features"]
-    except (FileNotFoundError, KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile):
+        features = read_npz(path).get("features")
+    except (MissingData, BadInput):
         return None
-    if features.ndim != 2 or features.shape[1] != feature_dim or not np.isfinite(features).all():
+    if features is None or features.ndim != 2 or features.shape[1] != feature_dim or not np.isfinite(features).all():
         return None
     return features
 

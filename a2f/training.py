@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from a2f.audio import SAMPLE_RATE, resample
 from a2f.batches import Batch, Batches, clip_motion, templates, whole_motion
 from a2f.config import Config, TrainingConfig
 from a2f.data import Clip, Dataset, limit, spread
 from a2f.errors import BadInput, TrainingDiverged
-from a2f.features import FeatureCache
+from a2f.features import FeatureCache, encode
 from a2f.files import atomic_path, write_json
 from a2f.models import Audio2Face, AudioEncoder, Motion, load_audio_encoder, read_run_config, resample_features
 
@@ -121,6 +122,11 @@ def train(
             last = run.epoch == config.training.epochs
             if last or run.epoch % config.training.validate_every == 0:
                 row |= validate(run.model, run.encoder, dataset, validation, features, config, seed, run.unfrozen)
+                if not math.isfinite(row["val_loss"]):
+                    raise TrainingDiverged(
+                        f"the validation loss is {row['val_loss']} after epoch {run.epoch}; the last good checkpoint is "
+                        "last.safetensors in the run's folder. Lower learning_rate"
+                    )
                 better = row["val_loss"] < run.best
                 run.best = min(run.best, row["val_loss"])
                 _save(run, out, config, seed, better)
@@ -239,7 +245,8 @@ def validate(
     regions = {k: dataset.topology.region(r) for k, r in (("lip", "lips"), ("upper", "upper_face"), ("face", "face"))}
     for clip in clips:
         if unfrozen:
-            audio = audio_at_frames(encoder, torch.from_numpy(clip.waveform)[None], clip.num_frames, clip.fps)
+            found = torch.from_numpy(encode(encoder, resample(clip.waveform, clip.sample_rate, SAMPLE_RATE)))[None]
+            audio = resample_features(found, clip.num_frames, clip.fps, encoder.feature_rate, encoder.first_centre)
         else:
             audio = features.at_frames(clip)
         style = model.style(whole_motion(model, dataset.style_partner(clip, seed)))

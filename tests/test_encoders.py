@@ -36,7 +36,7 @@ def sound() -> torch.Tensor:
 
 @pytest.mark.parametrize("train_mode", [False, True])
 def test_a_frozen_hubert_builds_no_graph_and_gathers_no_gradient(hubert_folder, sound, train_mode):
-    """transformers' front end asks for gradients of its own accord in train() mode; freezing stops that too."""
+    """transformers' front end asks for gradients of its own accord in train() mode; freezing stops that."""
     encoder = hubert(hubert_folder)
     encoder.train(train_mode)
     features = encoder(sound)
