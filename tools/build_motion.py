@@ -1,4 +1,4 @@
-"""Build the demo corpus' motion: a2f/assets/demo/speakers.json and motion.npz from faces.npz and speech.json (synthetic)."""
+"""Builds the demo corpus' motion (synthetic): speakers.json and motion.npz from faces.npz and speech.json."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from a2f.files import atomic_path, write_json  # noqa: E402
 from demo_motion.generate import SCALE, STORED_RATE, build_clips  # noqa: E402
 from demo_motion.mouth import FaceAsset  # noqa: E402
 from demo_motion.speakers import draw_speakers  # noqa: E402
+
+from a2f.files import atomic_path, write_json  # noqa: E402
 
 SEED = 20231029
 
@@ -41,8 +42,10 @@ def main() -> None:
     starts = np.concatenate([[0], np.cumsum([len(p) for p in parts])]).astype(np.int64)
     write_json(args.assets / "speakers.json", {"seed": args.seed, "speakers": speakers})
     with atomic_path(args.assets / "motion.npz") as temporary:
-        np.savez_compressed(temporary, coefficients=np.concatenate(parts), scale=np.float32(SCALE), starts=starts,
-                            clip_ids=np.array(ids), fps=np.int64(STORED_RATE), unit_names=np.array(face.unit_names))
+        np.savez_compressed(
+            temporary, coefficients=np.concatenate(parts), scale=np.float32(SCALE), starts=starts,
+            clip_ids=np.array(ids), fps=np.int64(STORED_RATE), unit_names=np.array(face.unit_names),
+        )
     size = (args.assets / "motion.npz").stat().st_size / 2**20
     print(f"{len(ids)} clips, {starts[-1] / STORED_RATE / 60:.1f} min, motion.npz {size:.2f} MiB, "
           f"{time.perf_counter() - began:.0f} s")

@@ -1,7 +1,7 @@
 """What can be measured on a talking face with known phones: gaps, areas, speeds, contacts, leads.
 
-Everything is linear in the face units until the last step, so no vertices are made: a clip's landmarks are its
-coefficients times the landmarks' rows of the basis.
+Everything is linear in the face units until the last step, so no vertices are made: a clip's landmarks are
+its coefficients times the landmarks' rows of the basis.
 """
 
 from __future__ import annotations
@@ -26,13 +26,15 @@ class Mouth:
     Parameters
     ----------
     gap : ndarray, (T, K)
-        Height between the paired points of the lips' inner rims, mm; negative where lips press into each other.
+        Height between the paired points of the lips' inner rims, mm; negative where the lips overlap.
     area : ndarray, (T,)
         Opening seen from the front, mm^2.
     width : ndarray, (T,)
         Distance between the mouth corners, mm.
     jaw : ndarray, (T,)
         Drop of the lower incisors' edge, mm.
+    aside : ndarray, (T,)
+        Sideways position of the lower incisors, mm from their first frame.
     lip : ndarray, (T, 3)
         Mid-point of the lower lip, mm.
     tuck : ndarray, (T,)
@@ -48,6 +50,7 @@ class Mouth:
     area: np.ndarray
     width: np.ndarray
     jaw: np.ndarray
+    aside: np.ndarray
     lip: np.ndarray
     tuck: np.ndarray
     brow: np.ndarray
@@ -83,14 +86,25 @@ def measure(clip: Clip, unit_names: tuple[str, ...]) -> Mouth:
         If the clip has no coefficients, or its topology lacks a landmark.
     """
     marks = clip.topology.landmarks
-    needed = ("upper_lip_inner", "lower_lip_inner", "upper_incisor", "lower_incisor", "lower_lip_top", "brow_left",
-              "brow_right")
+    needed = (
+        "upper_lip_inner",
+        "lower_lip_inner",
+        "upper_incisor",
+        "lower_incisor",
+        "lower_lip_top",
+        "brow_left",
+        "brow_right",
+    )
     if clip.coefficients is None or any(name not in marks for name in needed):
-        raise BadInput(f"clip {clip.name} cannot be measured: coefficients and the landmarks {', '.join(needed)} are needed")
+        raise BadInput(
+            f"clip {clip.name} cannot be measured: it needs coefficients and the landmarks {', '.join(needed)}"
+        )
     weights = clip.coefficients.astype(np.float64)
 
     def place(ids: np.ndarray, axis: int) -> np.ndarray:
-        return clip.template[ids, axis].astype(np.float64) + weights @ clip.basis[:, ids, axis].astype(np.float64)
+        return clip.template[ids, axis].astype(np.float64) + weights @ clip.basis[:, ids, axis].astype(
+            np.float64
+        )
 
     upper, lower = marks["upper_lip_inner"], marks["lower_lip_inner"]
     gap = place(upper, 1) - place(lower, 1)
@@ -99,6 +113,7 @@ def measure(clip: Clip, unit_names: tuple[str, ...]) -> Mouth:
     area = np.sum(0.5 * (opening[:, 1:] + opening[:, :-1]) * np.diff(across, axis=1), axis=1)
     incisor, middle = marks["lower_incisor"], lower[len(lower) // 2 : len(lower) // 2 + 1]
     brow = place(np.concatenate([marks["brow_left"], marks["brow_right"]]), 1).mean(axis=1)
+    aside = place(incisor, 0).mean(axis=1)
     lids = [unit_names.index(f"eyeBlink{side}") for side in ("Left", "Right")]
     return Mouth(
         clip=clip,
@@ -106,6 +121,7 @@ def measure(clip: Clip, unit_names: tuple[str, ...]) -> Mouth:
         area=area,
         width=across[:, -1] - across[:, 0],
         jaw=clip.template[incisor, 1].mean() - place(incisor, 1).mean(axis=1),
+        aside=aside - aside[0],
         lip=np.concatenate([place(middle, axis) for axis in range(3)], axis=1),
         tuck=place(marks["lower_lip_top"], 1).mean(axis=1) - place(marks["upper_incisor"], 1).mean(axis=1),
         brow=brow - np.median(brow),
@@ -115,8 +131,19 @@ def measure(clip: Clip, unit_names: tuple[str, ...]) -> Mouth:
 
 @dataclass(frozen=True)
 class Closure:
-    """How one /p b m/ closed: contact time (s), contact onset after the closure's start (s), closing speed at contact
-    over its peak, and whether a pause touches it."""
+    """How the lips closed for one p, b or m.
+
+    Parameters
+    ----------
+    contact : float
+        How long they touched, s.
+    onset : float
+        When they met, s after the closure began to be heard.
+    press : float
+        Speed at which they met over the fastest speed of closing.
+    beside_pause : bool
+        Whether a pause comes before or after, where lips may stay together.
+    """
 
     contact: float
     onset: float
@@ -131,7 +158,9 @@ def closures(mouth: Mouth) -> list[Closure]:
     height = np.max(np.stack([np.interp(times, mouth.times, column) for column in mouth.gap.T[1:-1]]), axis=0)
     closed = height < CONTACT
     edges = np.flatnonzero(np.diff(np.concatenate([[0], closed.astype(np.int8), [0]])))
-    runs = [(times[a], times[b - 1] + 1.0 / FINE_RATE, a) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    runs = [
+        (times[a], times[b - 1] + 1.0 / FINE_RATE, a) for a, b in zip(edges[::2], edges[1::2], strict=True)
+    ]
     speed = np.maximum(-np.gradient(height, 1.0 / FINE_RATE), 0.0)
     found = []
     for before, phone, after in mouth.spoken():
@@ -160,7 +189,7 @@ def purity(points: np.ndarray, labels: list[str], neighbours: int = 1) -> float:
 
 
 def vertex_deviation(clip: Clip, ids: np.ndarray) -> np.ndarray:
-    """(len(ids),) standard deviation over time of every vertex, mm (root of the summed variance of x, y, z)."""
+    """(len(ids),) standard deviation over time of each vertex, mm: root of its summed variance in x, y, z."""
     spread = np.cov(clip.coefficients.astype(np.float64), rowvar=False)
     rows = clip.basis[:, ids].reshape(len(clip.basis), -1).astype(np.float64)
     return np.sqrt(np.maximum(np.sum(rows * (spread @ rows), axis=0), 0.0).reshape(len(ids), 3).sum(axis=1))

@@ -1,115 +1,24 @@
-"""Is the demo corpus plausible speech? Every quantity is measured on the shipped files and set beside the literature.
+"""Is the demo corpus plausible speech? Every quantity is measured on the shipped files, beside the literature.
 
-The corpus is synthetic: a row that lies inside its range says that the generator does what mouths do, not that a mouth
-was recorded.
+The corpus is synthetic: a row that lies inside its range says that the generator does what mouths do, not that
+a mouth was recorded.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-
-import numpy as np
-
 from a2f.data import demo_measures as dm
+from a2f.data import demo_rows as mouth_rows
+from a2f.data import demo_rows_corpus as corpus_rows
 from a2f.data.assets import asset
 from a2f.data.clip import Dataset
 from a2f.data.demo import open_demo
+from a2f.data.demo_report import Report, Row
 from a2f.errors import BadInput
 from a2f.files import read_json
 
+__all__ = ["Report", "Row", "validate_demo"]
+
 MEASURED_FPS = 60.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """One measured quantity.
-
-    Parameters
-    ----------
-    quantity, unit : str
-    measured : float
-        What the verdict is about.
-    detail : str
-        Spread or parts of the measurement.
-    low, high : float
-        The range of the literature, or a demand of our own where `source` says so.
-    source : str
-    explanation : str
-        Why a value may leave the range; empty if it may not.
-    bound : (float, float) or None
-        How far an explained value may go; beyond it the row fails like any other.
-    """
-
-    quantity: str
-    unit: str
-    measured: float
-    detail: str
-    low: float
-    high: float
-    source: str
-    explanation: str = ""
-    bound: tuple[float, float] | None = None
-
-    @property
-    def verdict(self) -> str:
-        """``inside``, ``explained`` or ``OUTSIDE``."""
-        if self.low <= self.measured <= self.high:
-            return "inside"
-        if self.explanation and self.bound and self.bound[0] <= self.measured <= self.bound[1]:
-            return "explained"
-        return "OUTSIDE"
-
-
-@dataclass(frozen=True)
-class Report:
-    """The table of a validation; true in a condition when every row is inside its range or explained."""
-
-    rows: tuple[Row, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether no row is ``OUTSIDE``."""
-        return all(row.verdict != "OUTSIDE" for row in self.rows)
-
-    def __bool__(self) -> bool:
-        return self.ok
-
-    def row(self, quantity: str) -> Row:
-        """The row of that name.
-
-        Raises
-        ------
-        BadInput
-            If there is none.
-        """
-        for row in self.rows:
-            if row.quantity == quantity:
-                return row
-        raise BadInput(f"no row is called {quantity!r}; there are {', '.join(r.quantity for r in self.rows)}")
-
-    def to_json(self) -> dict:
-        """Plain values for a result file."""
-        return {"synthetic": True, "ok": self.ok, "rows": [asdict(row) | {"verdict": row.verdict} for row in self.rows]}
-
-    def __str__(self) -> str:
-        head = ("quantity", "measured", "detail", "range", "verdict", "source")
-        lines = [head] + [
-            (r.quantity, f"{r.measured:.4g} {r.unit}".strip(), r.detail, _range(r.low, r.high), r.verdict, r.source)
-            for r in self.rows
-        ]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-        notes = [f"* {r.quantity}: {r.explanation} (accepted {_range(*r.bound)})" for r in self.rows
-                 if r.verdict == "explained"]
-        bad = sum(r.verdict == "OUTSIDE" for r in self.rows)
-        close = "all inside or explained" if self.ok else f"{bad} of {len(self.rows)} rows OUTSIDE"
-        return "\n".join(["demo corpus (synthetic)", *text, *notes, close])
-
-
-def _range(low: float, high: float) -> str:
-    if low == high:
-        return f"{low:g}"
-    return f"{low:g} .. {high:g}" if np.isfinite(high) else f">= {low:g}"
 
 
 def validate_demo(dataset: Dataset | None = None) -> Report:
@@ -118,7 +27,7 @@ def validate_demo(dataset: Dataset | None = None) -> Report:
     Parameters
     ----------
     dataset : Dataset, optional
-        The corpus at 60 frames a second; opened if not given, which also checks every file against the manifest.
+        The corpus at 60 frames a second; opened if not given, which checks each file against the manifest.
 
     Raises
     ------
@@ -127,20 +36,22 @@ def validate_demo(dataset: Dataset | None = None) -> Report:
     """
     dataset = open_demo(MEASURED_FPS) if dataset is None else dataset
     if dataset.fps != MEASURED_FPS:
-        raise BadInput(f"the demo corpus is validated at {MEASURED_FPS:g} frames a second, not {dataset.fps:g}")
+        raise BadInput(
+            f"the demo corpus is validated at {MEASURED_FPS:g} frames a second, not {dataset.fps:g}"
+        )
     mouths = [dm.measure(clip, dataset.unit_names) for clip in dataset.clips]
     styles = {entry["id"]: entry["style"] for entry in read_json(asset("demo/speakers.json"))["speakers"]}
-    from a2f.data import demo_rows as rows
-
-    return Report((
-        *rows.counts(dataset, styles),
-        *rows.contacts(mouths),
-        *rows.areas(mouths),
-        *rows.jaw(mouths),
-        *rows.timing(mouths),
-        *rows.speeds(mouths),
-        *rows.rest(mouths),
-        *rows.sound(mouths),
-        *rows.eyes_and_brows(mouths),
-        *rows.styles(dataset, styles),
-    ))
+    return Report(
+        (
+            *corpus_rows.counts(dataset, styles),
+            *mouth_rows.contacts(mouths),
+            *mouth_rows.areas(mouths),
+            *mouth_rows.jaw(mouths),
+            *mouth_rows.timing(mouths),
+            *mouth_rows.speeds(mouths),
+            *mouth_rows.rest(mouths),
+            *corpus_rows.sound(mouths),
+            *corpus_rows.eyes_and_brows(mouths),
+            *corpus_rows.styles(dataset, styles),
+        )
+    )

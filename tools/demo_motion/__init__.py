@@ -1,1 +1,1 @@
-"""From timed phones to face-unit curves: the generator of the demo corpus' motion (synthetic, numpy and scipy only)."""
+"""From timed phones to face-unit curves: the generator of the demo corpus' motion (synthetic)."""

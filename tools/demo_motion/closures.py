@@ -1,7 +1,8 @@
-"""Contacts are solved, not hoped for: lips close on every identity, in every mode, and the lower lip finds the incisors.
+"""Contacts are solved, not hoped for: lips close on every identity in every mode, f and v reach the incisors.
 
-Each frame asks for a height profile along the inner rims; a small bounded least-squares problem finds the least change of
-a few closing units that yields it. All distances are linear in the units, so the problem is convex and its answer smooth.
+Each frame asks for a height profile along the inner rims; a small bounded least-squares problem finds the
+least change of a few closing units that yields it. All distances are linear in the units, so the problem is
+convex and its answer smooth.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from demo_motion.mouth import MouthGeometry
 
 @dataclass(frozen=True)
 class Helper:
-    """A unit the solver may move: its usual stride (a large one is cheap) and the range its value must stay in."""
+    """A unit the solver may move: its stride (a large one makes it cheap) and the range of its value."""
 
     unit: str
     stride: float
@@ -24,13 +25,15 @@ class Helper:
     high: float = 1.0
 
 
-# The lower lip does most of a closure, the upper lip a fifth (D12); opening units give way before closing units act.
+# The lower lip does most of a closure, the upper lip a fifth (D12); opening units give way before closing
+# units act.
 LIP_HELPERS = (
     Helper("mouthClose", 0.30), Helper("mouthLowerDownLeft", 0.30), Helper("mouthLowerDownRight", 0.30),
     Helper("mouthUpperUpLeft", 0.20), Helper("mouthUpperUpRight", 0.20),
     Helper("mouthShrugLower", 0.10, high=0.55), Helper("mouthShrugUpper", 0.05, high=0.35),
     Helper("mouthPressLeft", 0.10, high=0.5), Helper("mouthPressRight", 0.10, high=0.5),
-    Helper("mouthFunnel", 0.30), Helper("mouthRollUpper", 0.07, high=0.35), Helper("mouthRollLower", 0.07, high=0.35),
+    Helper("mouthRollUpper", 0.07, high=0.35), Helper("mouthRollLower", 0.07, high=0.35),
+    Helper("mouthFunnel", 0.30),
 )
 INCISOR_HELPERS = (
     Helper("mouthClose", 0.12), Helper("mouthShrugLower", 0.15, high=0.5), Helper("jawOpen", 0.20, high=0.22),
@@ -39,10 +42,11 @@ INCISOR_HELPERS = (
 )
 OVERLAP = -0.22  # mm: lips are soft and press into each other a little; never deeper
 SOFTNESS = 0.22  # mm: width of the bend between free movement and contact
-TUCK = 0.25      # mm: the lower lip covers this much of the incisors' edge in f and v
+TUCK = 0.22      # mm: the lower lip covers this much of the incisors' edge in f and v
 PRESS = 2.6      # mm: the lips aim past each other, hence still move fast at contact (D4)
 REACH = {"lips": (0.078, 0.070), "incisors": (0.075, 0.070)}  # approach and release, s
-# Since the lips aim past each other they meet before the aim is reached: the aim is reached this long after contact.
+# Since the lips aim past each other they meet before the aim is reached: the aim is reached this long after
+# contact.
 INSIDE = {"lips": (0.026, 0.024), "incisors": (0.0, 0.0)}  # s, at the start and at the end
 
 
@@ -64,9 +68,9 @@ def soft_floor(x: np.ndarray, floor: float, softness: float = SOFTNESS) -> np.nd
     return floor + softness * np.logaddexp(0.0, (x - floor) / softness)
 
 
-def bounded_step(values: np.ndarray, residual: np.ndarray, rows: np.ndarray, weights: np.ndarray, ids: np.ndarray,
-                 strides: np.ndarray, low: np.ndarray, high: np.ndarray, firmness: float = 0.05,
-                 sweeps: int = 24) -> np.ndarray:
+def bounded_step(values: np.ndarray, residual: np.ndarray, rows: np.ndarray, weights: np.ndarray,
+                 ids: np.ndarray, strides: np.ndarray, low: np.ndarray, high: np.ndarray,
+                 firmness: float = 0.05, sweeps: int = 24) -> np.ndarray:
     """Least change of `values[:, ids]` that moves the measurements by `residual`, within bounds.
 
     Coordinate descent on the normal equations; every frame is solved at once.
@@ -123,19 +127,20 @@ class ContactSolver:
                 np.array([h.low for h in helpers]), np.array([h.high for h in helpers]))
 
     def touch_incisors(self, values: np.ndarray, level: np.ndarray) -> np.ndarray:
-        """Bring the lower lip's top to the incisors' edge, the upper lip out of its way but not lifted (D17)."""
+        """Bring the lower lip's top to the incisors' edge without lifting the upper lip (D17)."""
         mouth, (ids, strides, low, high) = self.mouth, self._incisors
         middle = mouth.gap_units[:, mouth.centre].mean(axis=1)
         height = mouth.tuck_rest + values @ mouth.tuck_units
         gap = mouth.gap_rest[mouth.centre].mean() + values @ middle
-        # with the lip at the edge, what remains between the lips is what the upper lip leaves free of the incisors
+        # with the lip at the edge, what remains between the lips is what the upper lip leaves free of the
+        # incisors
         narrow = np.minimum(gap, max(mouth.tuck_rest - TUCK, 0.0) + 0.05)
         residual = np.stack([level * (TUCK - height), level * (narrow - gap)], axis=1)
         rows = np.stack([mouth.tuck_units[ids], middle[ids]], axis=1)
         highest = np.maximum(np.broadcast_to(high, (len(values), len(ids))), values[:, ids])
         highest[:, 0] = values[:, mouth.id("jawOpen")]
         change = bounded_step(values, residual, rows, np.array([1.0, 0.35]), ids, strides, low, highest,
-                              firmness=0.01, sweeps=40)
+                              firmness=0.004, sweeps=60)
         out = values.copy()
         out[:, ids] += change
         return out
@@ -145,7 +150,8 @@ class ContactSolver:
         mouth, (ids, strides, low, high) = self.mouth, self._lips
         high = np.where(ids == mouth.id("mouthClose"), 0.0, high)[None]
         out = posture.copy()
-        out[ids] += bounded_step(posture[None], -mouth.gaps(posture)[None], mouth.gap_units[ids], self.weights, ids,
+        out[ids] += bounded_step(posture[None], -mouth.gaps(posture)[None], mouth.gap_units[ids],
+        self.weights, ids,
                                  strides, low, high, firmness=0.004)[0]
         return out
 
@@ -157,7 +163,8 @@ class ContactSolver:
         highest = np.broadcast_to(high, (len(values), len(ids))).copy()
         # mouthClose is a corrective of jawOpen and breaks the face beyond it
         highest[:, 0] = np.clip(values[:, mouth.id("jawOpen")], 0.0, 1.0)
-        change = bounded_step(values, aim - gaps, mouth.gap_units[ids], self.weights, ids, strides, low, highest)
+        rows = mouth.gap_units[ids]
+        change = bounded_step(values, aim - gaps, rows, self.weights, ids, strides, low, highest)
         out = values.copy()
         out[:, ids] += change
         return out

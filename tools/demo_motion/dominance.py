@@ -1,7 +1,7 @@
-"""Coarticulation by dominance: overlapping sounds share each articulator in proportion to how firmly they ask for it.
+"""Coarticulation: overlapping sounds share each articulator in proportion to how firmly they claim it.
 
-The scheme is that of Cohen & Massaro (1993), with one dominance per articulator group instead of one per sound, and
-with time constants that shrink and stretch with the pace of speech (D11).
+The scheme is that of Cohen & Massaro (1993), with one dominance per articulator group instead of one per
+sound, and with time constants that shrink and stretch with the pace of speech (D11).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ ATTACK = {"jaw": 0.062, "height": 0.052, "round": 0.070, "spread": 0.065}
 RELEASE = {"jaw": 0.062, "height": 0.052, "round": 0.060, "spread": 0.065}
 SHARPNESS = 1.6
 CORE = 0.30  # share of the sound on either side of its centre at full claim
-# Low-pass of the finished curves, s (standard deviation): the jaw is the heaviest articulator and moves last (D12).
+# Low-pass of the finished curves, s (standard deviation): the jaw is the heaviest articulator and moves
+# last (D12).
 SMOOTH = {"jaw": 0.017, "height": 0.012, "round": 0.016, "spread": 0.018}
 JAW_LAG = 0.008
 
@@ -44,12 +45,12 @@ def claims(line: TimeLine, times: np.ndarray, group: str, anticipation: float = 
     ndarray, (gestures, T)
     """
     out = np.empty((len(line.gestures), len(times)))
-    for row, gesture in zip(out, line.gestures):
+    for row, gesture in zip(out, line.gestures, strict=True):
         viseme = VISEMES[gesture.viseme]
         lead, attack, release = LEAD[viseme.kind], ATTACK[group], RELEASE[group]
         if group == "round" and viseme.rounded:
-            # Rounding begins ahead of its vowel, the earlier the more consonants stand between (D13); neighbours that
-            # insist on spread lips (/i s/: higher firmness) block part of it.
+            # Rounding begins ahead of its vowel, the earlier the more consonants stand between (D13);
+            # neighbours that insist on spread lips (/i s/: higher firmness) block part of it.
             lead = ROUNDING_LEAD * min(1.0, 0.6 + 0.4 * anticipation)
             attack = min(0.30, (0.100 + 0.025 * gesture.run_up) * anticipation)
         if group == "jaw":
@@ -64,8 +65,8 @@ def claims(line: TimeLine, times: np.ndarray, group: str, anticipation: float = 
     return out
 
 
-def curves(line: TimeLine, times: np.ndarray, targets: dict[str, np.ndarray], unit_names, *, smoothness: float = 1.0,
-           anticipation: float = 1.0) -> np.ndarray:
+def curves(line: TimeLine, times: np.ndarray, targets: dict[str, np.ndarray], unit_names, *,
+           smoothness: float = 1.0, anticipation: float = 1.0) -> np.ndarray:
     """Unit curves of the running speech, without expression, contacts or rest.
 
     Parameters
@@ -93,6 +94,6 @@ def curves(line: TimeLine, times: np.ndarray, targets: dict[str, np.ndarray], un
         share = np.exp(claim - claim.max(axis=0))
         share /= share.sum(axis=0)
         values = wanted[:, columns] * (scales[:, None] if group in ("jaw", "height") else 1.0)
-        out[:, columns] = gaussian_filter1d(share.T @ values, SMOOTH[group] * line.pace * smoothness / step, axis=0,
-                                            mode="nearest")
+        width = SMOOTH[group] * line.pace * smoothness / step
+        out[:, columns] = gaussian_filter1d(share.T @ values, width, axis=0, mode="nearest")
     return out

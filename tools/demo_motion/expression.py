@@ -1,4 +1,4 @@
-"""Four ways to say it: what a mode adds to the resting face, and how it changes the movement of the same words."""
+"""Four ways to say it: what a mode adds to the resting face and how it changes the movement."""
 
 from __future__ import annotations
 
@@ -35,24 +35,27 @@ class Mode:
     spread: float = 1.0
     upper_lip: float = 1.0
     smoothness: float = 1.0
-    accents: float = 0.32
+    accents: float = 0.28
     accent: dict[str, float] = field(default_factory=dict)
 
 
 _RAISE = {"browInnerUp": 0.8, "browOuterUp": 1.0}
 TABLE: dict[str, Mode] = {
-    "neutral": Mode(accents=0.32, accent=_RAISE),
+    "neutral": Mode(accents=0.28, accent=_RAISE),
     "happy": Mode(
-        face={"mouthSmile": 0.50, "cheekSquint": 0.50, "eyeSquint": 0.22, "mouthDimple": 0.10, "browOuterUp": 0.10,
+        face={"mouthSmile": 0.50, "cheekSquint": 0.50, "eyeSquint": 0.22, "mouthDimple": 0.10,
+        "browOuterUp": 0.10,
               "browInnerUp": 0.06},
-        gain=1.06, jaw=1.02, rounding=0.94, spread=1.25, upper_lip=1.15, smoothness=0.97, accents=0.55, accent=_RAISE),
+        gain=1.06, jaw=1.02, rounding=0.94, spread=1.25, upper_lip=1.15, smoothness=0.97, accents=0.55,
+        accent=_RAISE),
     "angry": Mode(
         face={"browDown": 0.85, "noseSneer": 0.45, "eyeSquint": 0.30, "mouthPress": 0.20, "mouthFrown": 0.14,
               "mouthUpperUp": 0.10, "jawForward": 0.10, "eyeWide": 0.10, "mouthShrugLower": 0.08},
         gain=1.05, jaw=1.10, rounding=1.05, spread=1.10, upper_lip=1.20, smoothness=0.88, accents=0.45,
         accent={"browDown": 0.8, "noseSneer": 0.3}),
     "sad": Mode(
-        face={"browInnerUp": 0.80, "mouthFrown": 0.52, "eyeBlink": 0.13, "mouthShrugLower": 0.12, "eyeSquint": 0.06,
+        face={"browInnerUp": 0.80, "mouthFrown": 0.52, "eyeBlink": 0.13, "mouthShrugLower": 0.12,
+        "eyeSquint": 0.06,
               "browDown": 0.10, "eyeLookDown": 0.08},
         gain=0.80, jaw=0.82, rounding=0.95, spread=0.80, upper_lip=0.85, smoothness=1.18, accents=0.30,
         accent={"browInnerUp": 0.8}),
@@ -77,7 +80,8 @@ def spread_names(values: dict[str, float], unit_names) -> np.ndarray:
 
 
 def effort(line: TimeLine, times: np.ndarray, pace: float) -> np.ndarray:
-    """How hard the utterance works at each moment, 0..1: a bump on each vowel, larger where it is stressed."""
+    """How hard the utterance works at each moment, 0..1: a bump on each vowel, larger where it is
+    stressed."""
     level = np.zeros_like(times)
     for start, end in line.stressed:
         width = 0.075 * pace + 0.25 * (end - start)
@@ -85,16 +89,19 @@ def effort(line: TimeLine, times: np.ndarray, pace: float) -> np.ndarray:
     return level / (1.0 + 0.35 * level)
 
 
-def accents(line: TimeLine, times: np.ndarray, chance: float, size: float, rng: np.random.Generator) -> np.ndarray:
-    """Brow accents: at most one a phrase, on its longest stressed vowel, starting about 150 ms before it (D22)."""
+def accents(line: TimeLine, times: np.ndarray, chance: float, size: float,
+            rng: np.random.Generator) -> np.ndarray:
+    """(T,) brow accents: at most one a phrase, on its longest stressed vowel, 150 ms ahead of it (D22)."""
     out = np.zeros_like(times)
     for start, end in line.phrases:
         inside = [(a, b) for a, b in line.stressed if start <= a < end]
         draw, amount, lead = rng.random(), rng.uniform(0.16, 0.36), rng.uniform(0.11, 0.19)
         if not inside or draw >= chance:
             continue
-        # bigger and more often early in the utterance
-        vowel = max(inside, key=lambda ab: (ab[1] - ab[0]) * (1.15 - 0.3 * (ab[0] - start) / max(end - start, 1e-6)))
+        # the earlier of two like vowels: accents are bigger early in the utterance
+        length = max(end - start, 1e-6)
+        weight = [(b - a) * (1.15 - 0.3 * (a - start) / length) for a, b in inside]
+        vowel = inside[int(np.argmax(weight))]
         peak = 0.5 * (vowel[0] + vowel[1])
         rise, fall = (peak - vowel[0]) + lead, 0.34
         x = times - peak

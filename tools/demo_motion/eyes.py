@@ -45,4 +45,5 @@ def gaze(line: TimeLine, times: np.ndarray, rng: np.random.Generator) -> tuple[n
         sideways[inside], vertical[inside] = 0.07 * rng.standard_normal(), 0.04 * rng.standard_normal()
         moment += pause
     width = 0.016 / (times[1] - times[0])
-    return gaussian_filter1d(sideways, width, mode="nearest"), gaussian_filter1d(vertical, width, mode="nearest")
+    return gaussian_filter1d(sideways, width, mode="nearest"), gaussian_filter1d(vertical, width,
+    mode="nearest")

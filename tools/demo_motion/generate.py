@@ -14,8 +14,9 @@ from demo_motion.mouth import FaceAsset, MouthGeometry
 from demo_motion.visemes import solve_targets
 
 FINE_RATE, STORED_RATE = 240, 60
-SCALE = 1.0 / 1024.0  # one integer step of a stored unit value
+SCALE = 1.0 / 2048.0  # one integer step of a stored unit value
 LIP_SPEED, JAW_SPEED = 280.0, 165.0  # mm/s, ceilings of a clip's peaks (D10), a little inside 300 and 180
+CORNERS = ("mouthSmile", "mouthDimple", "mouthFrown", "mouthStretch")
 SIDE = 0.36          # largest left-right imbalance of a lop-sided speaker
 MOUTH_SIDE = 0.12    # of mouthLeft/mouthRight at full effort
 JAW_SIDE = 0.10      # of jawLeft/jawRight at full opening (D9)
@@ -45,7 +46,8 @@ class Speaker:
         face = {name: value * style["expressiveness"] for name, value in mode.face.items()}
         corner, brow = style["rest_corner"], style["rest_brow"]
         own = {"mouthSmile": max(corner, 0.0), "mouthFrown": max(-corner, 0.0), "browDown": max(-brow, 0.0),
-               "browOuterUp": max(brow, 0.0), "browInnerUp": 0.7 * max(brow, 0.0), "eyeBlink": style["rest_lids"]}
+               "browOuterUp": max(brow, 0.0), "browInnerUp": 0.7 * max(brow, 0.0), "eyeBlink":
+               style["rest_lids"]}
         values = expression.spread_names(face, self.names) + expression.spread_names(own, self.names)
         return self.solver.rest(np.clip(self.lopsided(values[None], 0.6)[0], 0.0, 1.0))
 
@@ -89,9 +91,9 @@ def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrin
 
     biting = activation(line.contacts, "incisors", times, line.pace)
     posture = speaker.posture(mode)[None].repeat(len(times), axis=0)
-    rounded = np.clip(speech[:, [names.index("mouthPucker"), names.index("mouthFunnel")]].sum(axis=1), 0.0, 1.0)
-    corners = [i for i, name in enumerate(names) if name.startswith(("mouthSmile", "mouthDimple", "mouthFrown",
-                                                                     "mouthStretch"))]
+    rounding = speech[:, names.index("mouthPucker")] + speech[:, names.index("mouthFunnel")]
+    rounded = np.clip(rounding, 0.0, 1.0)
+    corners = [i for i, name in enumerate(names) if name.startswith(CORNERS)]
     # a smile gives way to rounding, and to a lower lip that has to reach the incisors
     posture[:, corners] *= (1.0 - 0.55 * rounded[:, None]) * (1.0 - 0.60 * biting[:, None])
     values = posture + speech
@@ -110,10 +112,9 @@ def clip_coefficients(speaker: Speaker, clip: dict, seed: int, sample_rate: int)
     shrink = 1.0
     for _ in range(5):
         values = unit_curves(speaker, clip, seed, sample_rate, shrink)
-        speed = np.abs(np.diff(values @ speaker.mouth.lip_units, axis=0)) * STORED_RATE
-        excess = max(float(np.linalg.norm(np.diff(values @ speaker.mouth.lip_units, axis=0), axis=1).max())
-                     * STORED_RATE / LIP_SPEED,
-                     float(np.abs(np.diff(values @ speaker.mouth.jaw_units)).max()) * STORED_RATE / JAW_SPEED)
+        lip = np.linalg.norm(np.diff(values @ speaker.mouth.lip_units, axis=0), axis=1).max() * STORED_RATE
+        jaw = np.abs(np.diff(values @ speaker.mouth.jaw_units)).max() * STORED_RATE
+        excess = max(lip / LIP_SPEED, jaw / JAW_SPEED)
         if excess <= 1.0:
             break
         shrink *= 0.97 / excess
@@ -123,7 +124,8 @@ def clip_coefficients(speaker: Speaker, clip: dict, seed: int, sample_rate: int)
 def _factors(names, style, mode) -> np.ndarray:
     """(52,) factor on each unit's speech movement."""
     own = {"jawOpen": style["jaw"] * mode.jaw, "mouthLowerDown": style["lower_lip"],
-           "mouthUpperUp": style["upper_lip"] * mode.upper_lip, "mouthPucker": style["rounding"] * mode.rounding,
+           "mouthUpperUp": style["upper_lip"] * mode.upper_lip, "mouthPucker": style["rounding"] *
+           mode.rounding,
            "mouthFunnel": style["rounding"] * mode.rounding, "mouthStretch": style["spread"] * mode.spread}
     overall = style["gain"] * mode.gain
     out = np.ones(len(names))
@@ -138,29 +140,34 @@ def _habits(names, style, mode) -> np.ndarray:
     """(52,) unit values a speaker adds at full vocal effort."""
     size = mode.gain
     habit = {"cheekSquint": style["habit_cheek"], "noseSneer": style["habit_nose"],
-             "browInnerUp": style["habit_brow"], "browOuterUp": style["habit_brow"], "browDown": style["habit_knit"],
+             "browInnerUp": style["habit_brow"], "browOuterUp": style["habit_brow"], "browDown":
+             style["habit_knit"],
              "mouthDimple": style["habit_corner"], "mouthSmile": 0.35 * style["habit_corner"],
              "mouthShrugLower": style["habit_chin"], "eyeSquint": 0.4 * style["habit_cheek"]}
     return size * expression.spread_names(habit, names)
 
 
 def _inhale(speech, line, times, chance, names, rng):
-    """Open-mouthed breaths before phrases that follow at least .4 s of silence (D19)."""
+    """Open-mouthed breaths before phrases that follow a silence long enough to show one (D19).
+
+    The breath is over 50-90 ms before the sound; a clip's first silence is the visible end of a longer one.
+    """
     out, quiet_since = speech.copy(), 0.0
     for start, end in line.phrases:
-        draw, depth, ahead = rng.random(), rng.uniform(0.8, 1.2), rng.uniform(0.22, 0.30)
-        if start - quiet_since >= 0.4 and draw < chance:
-            half = min(0.22, 0.5 * (start - quiet_since) - 0.02)
-            shape = smoothstep(1.0 - np.abs(times - (start - ahead)) / half)
+        draw, depth, until = rng.random(), rng.uniform(0.8, 1.2), rng.uniform(0.05, 0.09)
+        room = start - quiet_since - until
+        if room >= 0.25 and draw < chance:
+            half = 0.5 * min(room, 0.42)
+            shape = smoothstep(1.0 - np.abs(times - (start - until - half)) / half)
             out[:, names.index("jawOpen")] += 0.075 * depth * shape
             for side in ("Left", "Right"):
-                out[:, names.index("mouthLowerDown" + side)] += 0.06 * depth * shape
+                out[:, names.index("mouthLowerDown" + side)] += 0.08 * depth * shape
         quiet_since = end
     return out
 
 
 def _drift(speech, work, names, style):
-    """Sideways movement: the jaw's with its opening, the mouth's with effort towards the speaker's own side."""
+    """Sideways movement: the jaw's with its opening, the mouth's to the speaker's own side with effort."""
     jaw = JAW_SIDE * style["jaw_side"] * speech[:, names.index("jawOpen")]
     mouth = MOUTH_SIDE * style["side"] * work
     for stem, amount in (("jaw", jaw), ("mouth", mouth)):

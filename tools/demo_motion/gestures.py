@@ -1,4 +1,4 @@
-"""Phones become gestures on a time line: who leads the sound by how much, where lips must touch, when the mouth is at rest."""
+"""Phones become gestures in time: who leads the sound, where lips must touch, when the mouth is at rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from demo_motion.visemes import CLOSURE_PHONES, LABIODENTAL_PHONES, PAUSE, VISEMES, visemes_of
 
-# Lead of the movement over its sound, s (D2: small inside speech; lips' contacts are locked to the acoustics).
+# Lead of the movement over its sound, s (D2: small inside speech; lips' contacts are locked to the
+# acoustics).
 LEAD = {"bilabial": 0.012, "labiodental": 0.012, "consonant": 0.025, "vowel": 0.035}
 ROUNDING_LEAD = 0.080
 SHORT_PAUSE = 0.30
@@ -19,7 +20,7 @@ SHORTEST_HOLD = 0.056
 
 @dataclass(frozen=True)
 class Gesture:
-    """One viseme in time; `scale` is the stress of its vowel, `run_up` the consonants between it and the last vowel."""
+    """One viseme in time: `scale` from its vowel's stress, `run_up` consonants since the last vowel."""
 
     viseme: str
     start: float
@@ -50,8 +51,8 @@ class TimeLine:
     stressed : tuple of (float, float)
         Vowels with primary stress.
     pace : float
-        Time-scale of all movements: clip(mean phone / 85 ms, .55, 1.3) (D11: fast speech speeds every articulator up,
-        so that closures persist).
+        Time-scale of all movements: clip(mean phone / 85 ms, .55, 1.3) (D11: fast speech speeds every
+        articulator up, so that closures persist).
     duration : float
     """
 
@@ -94,7 +95,7 @@ def time_line(phones, duration: float) -> TimeLine:
         edges = np.linspace(start, end, len(names) + 1)
         if len(names) == 2:
             edges[1] = start + 0.55 * (end - start)
-        for name, left, right in zip(names, edges[:-1], edges[1:]):
+        for name, left, right in zip(names, edges[:-1], edges[1:], strict=True):
             gestures.append(Gesture(name, float(left), float(right), scale, run_up))
         run_up = 0 if vowel else run_up + 1
         after_pause = position == 0 or start - spoken[position - 1][2] > 0.02
@@ -105,15 +106,16 @@ def time_line(phones, duration: float) -> TimeLine:
 
     breaks = [i for i in range(1, len(spoken)) if spoken[i][1] - spoken[i - 1][2] >= SHORT_PAUSE]
     edges = [0, *breaks, len(spoken)]
-    phrases = tuple((spoken[i][1], spoken[j - 1][2]) for i, j in zip(edges[:-1], edges[1:]))
+    phrases = tuple((spoken[i][1], spoken[j - 1][2]) for i, j in zip(edges[:-1], edges[1:], strict=True))
     short = tuple((spoken[i - 1][2], spoken[i][1]) for i in range(1, len(spoken))
                   if 0.02 < spoken[i][1] - spoken[i - 1][2] < SHORT_PAUSE)
-    stressed = tuple((a, b) for s, a, b, stress in spoken if stress == 1 and VISEMES[visemes_of(s, 1)[0]].kind == "vowel")
+    stressed = tuple((a, b) for symbol, a, b, stress in spoken
+                     if stress == 1 and VISEMES[visemes_of(symbol, 1)[0]].kind == "vowel")
     return TimeLine(tuple(gestures), tuple(contacts), phrases, short, stressed, pace, float(duration))
 
 
 def _closure(symbol: str, start: float, end: float, after_pause: bool) -> Contact:
-    """The interval in which the lips are held together: the acoustic closure, entered a little early (D3, D6)."""
+    """When the lips are held together: the acoustic closure, entered a little early (D3, D6)."""
     # before an utterance the lips are already together when the closure starts to be heard
     first = start - (0.040 if after_pause else 0.012)
     last = min(end, start + LONGEST_CLOSURE[symbol]) - 0.002
@@ -126,11 +128,12 @@ def smoothstep(x: np.ndarray) -> np.ndarray:
     return x * x * x * (x * (6.0 * x - 15.0) + 10.0)
 
 
-def speaking(line: TimeLine, times: np.ndarray, onset_lead: np.ndarray, pause_floor: float = 0.42) -> np.ndarray:
+def speaking(line: TimeLine, times: np.ndarray, onset_lead: np.ndarray,
+             pause_floor: float = 0.42) -> np.ndarray:
     """How far the mouth has left its rest posture, 0..1.
 
-    It leaves rest `onset_lead` seconds before the voice (D1), returns with a half-decay of about 120 ms after it, and
-    keeps part of its opening through short pauses (D20).
+    It leaves rest `onset_lead` seconds before the voice (D1), returns with a half-decay of about 120 ms
+    after it, and keeps part of its opening through short pauses (D20).
 
     Parameters
     ----------
@@ -140,9 +143,10 @@ def speaking(line: TimeLine, times: np.ndarray, onset_lead: np.ndarray, pause_fl
         s.
     """
     level = np.zeros_like(times)
-    for (start, end), lead in zip(line.phrases, onset_lead):
+    for (start, end), lead in zip(line.phrases, onset_lead, strict=True):
         rise = smoothstep((times - (start - lead)) / (lead + 0.05))
-        fall = 1.0 - smoothstep((times - (end - 0.06)) / 0.38)
+        # a clip that ends soon after its last sound is at rest by then
+        fall = 1.0 - smoothstep((times - (end - 0.05)) / min(0.46, max(line.duration - end + 0.03, 0.2)))
         level = np.maximum(level, rise * fall)
     for start, end in line.short_pauses:
         depth = (1.0 - pause_floor) * min(1.0, (end - start) / 0.12)

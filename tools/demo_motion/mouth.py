@@ -1,4 +1,4 @@
-"""A mouth as linear measurements: every distance the generator needs is a row that multiplies the unit values."""
+"""A mouth as linear measurements: every distance needed is a row that multiplies the unit values."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 # Every style parameter with the range training speakers are drawn from. Factors are on the speech movement;
-# `habit_*` is a co-movement with vocal effort (unit value at full effort); `rest_*` is a posture held all the time.
+# `habit_*` is a co-movement with vocal effort (unit value at full effort); `rest_*` is a posture held all
+# the time.
 RANGES: dict[str, tuple[float, float]] = {
     "gain": (0.86, 1.14),            # size of all speech movement
     "jaw": (0.68, 1.28),             # jaw's part in it
@@ -43,8 +44,8 @@ LARGEST_COEFFICIENT = 1.8
 def draw_styles(splits: list[str], rng: np.random.Generator) -> list[dict[str, float]]:
     """One style a speaker.
 
-    Training styles are far apart from one another; held-out styles are convex mixtures of training styles, so that they
-    lie within what training shows.
+    Training styles are far apart from one another; held-out styles are convex mixtures of training styles,
+    so that they lie within what training shows.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def draw_styles(splits: list[str], rng: np.random.Generator) -> list[dict[str, f
     mixtures = rng.dirichlet(np.full(len(train), 0.22), (4000, len(held))) @ best
     sheet[held] = max(mixtures, key=lambda rows: _least_distance(np.concatenate([rows, best]) * weight))
     values = low + (high - low) * sheet
-    return [{name: round(float(v), 4) for name, v in zip(RANGES, row)} for row in values]
+    return [{name: round(float(v), 4) for name, v in zip(RANGES, row, strict=True)} for row in values]
 
 
 def _least_distance(rows: np.ndarray) -> float:
@@ -74,7 +75,7 @@ def _least_distance(rows: np.ndarray) -> float:
 
 
 def draw_identities(count: int, components: int, rng: np.random.Generator) -> np.ndarray:
-    """(count, components) identity coefficients, N(0, 0.8) and no outlier, pushed apart in the first components."""
+    """(count, components) identity coefficients, N(0, 0.8) without outliers, apart from one another."""
     best, score = None, -1.0
     for _ in range(300):
         sheet = np.clip(IDENTITY_SPREAD * rng.standard_normal((count, components)), -LARGEST_COEFFICIENT,
@@ -99,5 +100,6 @@ def draw_speakers(listed: list[dict], components: int, seed: int) -> list[dict]:
     rng = np.random.default_rng(seed)
     styles = draw_styles([s["split"] for s in listed], rng)
     identities = draw_identities(len(listed), components, rng)
-    return [{"id": s["id"], "split": s["split"], "identity": [round(float(v), 4) for v in identity], "style": style}
-            for s, style, identity in zip(listed, styles, identities)]
+    return [{"id": s["id"], "split": s["split"], "identity": [round(float(v), 4) for v in identity],
+    "style": style}
+            for s, style, identity in zip(listed, styles, identities, strict=True)]

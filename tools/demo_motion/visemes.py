@@ -1,8 +1,8 @@
-"""What each speech sound wants from the mouth: targets in millimetres, and how firmly each articulator insists.
+"""What each sound wants from the mouth: targets in millimetres, and how firmly each articulator insists.
 
-Targets are stated as what can be measured on a face (drop of the lower incisor, height between the lips, see D7, D8, D17
-in `sources.py`) plus unit values for shape (pucker, funnel, stretch). `solve_targets` turns them into units on the mean
-head, so a rebuilt face basis needs no retuning.
+Targets are stated as what can be measured on a face (drop of the lower incisor, height between the lips,
+see D7, D8, D17 in `sources.py`) plus unit values for shape (pucker, funnel, stretch). `solve_targets` turns
+them into units on the mean head, so a rebuilt face basis needs no retuning.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-# Articulator groups: within one group all units share one dominance (Cohen & Massaro 1993), between groups they differ,
-# because /s/ insists on its jaw but not on its lips (D14) and /w/ on its lips but not on its jaw.
+# Articulator groups: within one group all units share one dominance (Cohen & Massaro 1993), between groups
+# they differ, because /s/ insists on its jaw but not on its lips (D14) and /w/ on its lips but not on its
+# jaw.
 GROUPS = ("jaw", "height", "round", "spread")
 
 
@@ -60,9 +61,11 @@ def _consonant(jaw, height, jaw_firm=0.8, **shape):
 
 
 VISEMES: dict[str, Viseme] = {
-    # Bilabials and labiodentals: the lips' contact itself is solved in `closures.py`; here only the jaw's share (D12).
+    # Bilabials and labiodentals: the lips' contact itself is solved in `closures.py`; here only the jaw's
+    # share (D12).
     "pp": Viseme("bilabial", 1.6, 3.4, firm={"jaw": 1.5, "height": 0.9, "round": 0.5, "spread": 0.6}),
-    "ff": Viseme("labiodental", 1.6, 2.4, roll=0.22, firm={"jaw": 2.0, "height": 2.2, "round": 0.8, "spread": 0.8}),
+    "ff": Viseme("labiodental", 1.6, 2.4, roll=0.22, firm={"jaw": 2.0, "height": 2.2, "round": 0.8,
+    "spread": 0.8}),
     "th": _consonant(2.4, 3.8),
     "dd": _consonant(2.2, 3.4),
     "ll": _consonant(3.0, 4.6, jaw_firm=0.6),
@@ -78,25 +81,26 @@ VISEMES: dict[str, Viseme] = {
                  firm={"jaw": 3.0, "height": 16.0, "round": 6.0, "spread": 3.0}),
     "yy": _consonant(1.9, 3.8, stretch=0.26, firm={"round": 1.4, "spread": 1.4}),
     # Vowels: incisor drop ordered a > e > o > i > u (D7) within 1-12 mm (D8); heights as in D17.
-    "aa": _vowel(9.6, 13.4, firm_jaw=2.6, funnel=0.04, firm={"height": 1.9}),
-    "ae": _vowel(9.0, 13.0, firm_jaw=2.6, stretch=0.16, firm={"height": 1.9}),
-    "ah": _vowel(6.6, 10.0),
-    "eh": _vowel(5.8, 8.8, stretch=0.14),
-    "ax": _vowel(4.0, 5.8, firm_jaw=0.7, firm={"height": 0.7, "round": 0.3, "spread": 0.3}),
-    "er": _vowel(4.0, 5.8, firm_jaw=1.2, pucker=0.22, funnel=0.14, rounded=True),
-    "ih": _vowel(3.4, 6.2, stretch=0.20),
-    "iy": _vowel(2.2, 4.6, stretch=0.34, firm={"round": 2.0, "spread": 1.8}),
-    "ao": _vowel(6.8, 8.8, pucker=0.30, funnel=0.30, firm={"round": 2.0}, rounded=True),
-    "ow": _vowel(4.9, 6.6, pucker=0.48, funnel=0.26, firm={"round": 2.4}, rounded=True),
-    "uh": _vowel(3.0, 4.8, pucker=0.44, funnel=0.16, firm={"round": 2.2}, rounded=True),
-    "uw": _vowel(1.9, 3.0, pucker=0.80, funnel=0.12, firm={"height": 2.6, "round": 4.0, "spread": 2.0},
+    "aa": _vowel(10.2, 13.4, firm_jaw=2.6, funnel=0.04, firm={"height": 1.9}),
+    "ae": _vowel(9.5, 13.0, firm_jaw=2.6, stretch=0.16, firm={"height": 1.9}),
+    "ah": _vowel(7.0, 10.0),
+    "eh": _vowel(6.2, 8.8, stretch=0.14),
+    "ax": _vowel(4.2, 5.8, firm_jaw=0.7, firm={"height": 0.7, "round": 0.3, "spread": 0.3}),
+    "er": _vowel(4.2, 5.8, firm_jaw=1.2, pucker=0.22, funnel=0.14, rounded=True),
+    "ih": _vowel(3.6, 6.2, stretch=0.20),
+    "iy": _vowel(2.3, 4.6, stretch=0.34, firm={"round": 2.0, "spread": 1.8}),
+    "ao": _vowel(7.2, 8.8, pucker=0.30, funnel=0.30, firm={"round": 2.0}, rounded=True),
+    "ow": _vowel(5.2, 7.4, pucker=0.48, funnel=0.34, firm={"round": 2.4}, rounded=True),
+    "uh": _vowel(3.2, 4.8, pucker=0.44, funnel=0.16, firm={"round": 2.2}, rounded=True),
+    "uw": _vowel(2.0, 3.7, pucker=0.80, funnel=0.20, firm={"height": 2.6, "round": 4.0, "spread": 2.0},
                  rounded=True),
 }
 
 # The phone symbols of speech.json; a diphthong is two visemes.
 PHONES: dict[str, tuple[str, ...]] = {
     "p": ("pp",), "b": ("pp",), "m": ("pp",), "f": ("ff",), "v": ("ff",),
-    "t": ("dd",), "d": ("dd",), "n": ("dd",), "th": ("th",), "dh": ("th",), "l": ("ll",), "s": ("ss",), "z": ("ss",),
+    "t": ("dd",), "d": ("dd",), "n": ("dd",), "th": ("th",), "dh": ("th",), "l": ("ll",), "s": ("ss",), "z":
+    ("ss",),
     "sh": ("sh",), "zh": ("sh",), "ch": ("sh",), "jh": ("sh",), "k": ("kk",), "g": ("kk",), "ng": ("kk",),
     "r": ("rr",), "h": ("hh",), "w": ("ww",), "y": ("yy",),
     "aa": ("aa",), "ae": ("ae",), "ah": ("ah",), "ao": ("ao",), "eh": ("eh",), "er": ("er",), "ih": ("ih",),
@@ -131,8 +135,9 @@ SHAPE_UNITS = {"pucker": ("mouthPucker",), "funnel": ("mouthFunnel",),
 def solve_targets(mouth) -> dict[str, np.ndarray]:
     """Unit values of every viseme on the mean head.
 
-    The lips' height left over by jaw and shape goes to the lower lip and, for a fifth, to the upper lip (D12: the jaw
-    carries only about half of the lower lip's travel); where the jaw alone opens too far, `mouthClose` takes it back.
+    The lips' height left over by jaw and shape goes to the lower lip and, for a fifth, to the upper lip
+    (D12: the jaw carries only about half of the lower lip's travel); where the jaw alone opens too far,
+    `mouthClose` takes it back.
 
     Parameters
     ----------
@@ -151,8 +156,8 @@ def solve_targets(mouth) -> dict[str, np.ndarray]:
         values[mouth.id("jawOpen")] = viseme.jaw / mouth.jaw_drop_per_unit
         missing = viseme.height - mouth.centre_gap(values)
         if missing > 0:
-            lower, upper = mouth.ids("mouthLowerDownLeft", "mouthLowerDownRight"), mouth.ids("mouthUpperUpLeft",
-                                                                                        "mouthUpperUpRight")
+            lower = mouth.ids("mouthLowerDownLeft", "mouthLowerDownRight")
+            upper = mouth.ids("mouthUpperUpLeft", "mouthUpperUpRight")
             values[lower] = 0.8 * missing / mouth.centre_gain(lower)
             values[upper] = 0.2 * missing / mouth.centre_gain(upper)
         else:
