@@ -1,4 +1,4 @@
-"""Batches: crops lie within clips, sound under its motion, and style never comes from the sentence to be said."""
+"""Batches: crops lie within clips, sound under its motion, and style never comes from the target sentence."""
 
 from __future__ import annotations
 

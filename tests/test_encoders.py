@@ -223,3 +223,10 @@ def test_a_single_feature_is_repeated_and_none_is_refused():
     assert torch.equal(found, torch.full((1, 5, 2), 3.0))
     with pytest.raises(BadInput, match="too short"):
         resample_features(torch.zeros(1, 0, 2), 5, 30.0, 50.0)
+
+
+def test_loading_an_encoder_moves_nobody_elses_random_numbers(hubert_folder):
+    before = torch.get_rng_state()
+    hubert(hubert_folder)
+    load_audio_encoder(ModelConfig(audio_encoder="whisper-tiny-2"))
+    assert torch.equal(torch.get_rng_state(), before)

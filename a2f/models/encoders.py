@@ -139,7 +139,8 @@ class HubertFeatures(AudioEncoder):
                 self.network = HubertModel.from_pretrained(source, local_files_only=True, dtype=torch.float32)
         except OSError as error:
             raise MissingData(
-                f"audio encoder {source!s} is neither a local folder nor in the local model cache ({str(error).splitlines()[0]}). "
+                f"audio encoder {source!s} is neither a local folder nor in the local model cache "
+                f"({str(error).splitlines()[0]}). "
                 f"Fetch it once where there is a network, `hf download {source}`, or give the folder that holds its "
                 "config.json and weights as audio_encoder; the bundled encoder is called "
                 f"{BUNDLED!r}"
@@ -186,11 +187,12 @@ def load_audio_encoder(config: ModelConfig) -> AudioEncoder:
         If its weights are not on this machine; nothing is downloaded here.
     """
     name = config.audio_encoder
-    if name == BUNDLED:
-        encoder: AudioEncoder = WhisperFeatures(ASSETS / "encoder", config.normalise_waveform)
-    else:
-        source = HUB_NAMES.get(name, name)
-        encoder = HubertFeatures(source, config.audio_final_norm, config.normalise_waveform)
+    with torch.random.fork_rng(devices=[]):  # transformers draws initial weights before it loads the stored ones
+        if name == BUNDLED:
+            encoder: AudioEncoder = WhisperFeatures(ASSETS / "encoder", config.normalise_waveform)
+        else:
+            source = HUB_NAMES.get(name, name)
+            encoder = HubertFeatures(source, config.audio_final_norm, config.normalise_waveform)
     encoder.freeze()
     return encoder
 
