@@ -130,7 +130,11 @@ def load(run: str | os.PathLike, name: str = "best") -> Animator:
     """
     config, _ = read_run_config(run)
     encoder = load_audio_encoder(config.model)
-    tuned = {k.removeprefix("audio_encoder."): v for k, v in read_weights(run, name).items() if k.startswith("audio_encoder.")}
+    tuned = {
+        k.removeprefix("audio_encoder."): v
+        for k, v in read_weights(run, name).items()
+        if k.startswith("audio_encoder.")
+    }
     if tuned:
         encoder.load_state_dict(tuned)
         encoder.identity += f":tuned-{sha256(Path(run) / f'{name}.safetensors')[:16]}"
@@ -152,8 +156,8 @@ def newest_run(root: str | os.PathLike = "build") -> Path:
             runs.append((config.name != "smoke", marker.stat().st_mtime, marker.parent))
     if not runs:
         raise MissingData(
-            f"no trained model is under {root}; run `make reproduce`, or `a2f train --out {root}/mine`, or name one with "
-            "--checkpoint"
+            f"no trained model is under {root}; run `make reproduce`, or `a2f train --out {root}/mine`, or name "
+            "one with --checkpoint"
         )
     return max(runs)[2]
 
@@ -164,7 +168,9 @@ def _template(source: str | None, animator: Animator) -> np.ndarray:
         return _dataset(animator).split("test")[0].template
     path = Path(source)
     if not path.is_file():
-        raise MissingData(f"template {source} is not a file; give an .obj, .ply or .npy with {animator.model.num_vertices} vertices")
+        raise MissingData(
+            f"template {source} is not a file; give an .obj, .ply or .npy with {animator.model.num_vertices} vertices"
+        )
     if path.suffix == ".npy":
         try:
             vertices = np.load(path, allow_pickle=False)
@@ -229,7 +235,7 @@ def animate(
     A2FError
         After all other files were done, when any could not be; the text names each.
     """
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     if not wavs:
         raise BadInput("no sound file was given")

@@ -60,7 +60,9 @@ class Animation:
     ) -> None:
         self.vertices = topology.check_vertices(vertices, "an animation's vertices")
         if self.vertices.ndim != 3 or len(self.vertices) == 0:
-            raise BadInput(f"an animation's vertices have shape {self.vertices.shape}, expected (T, N, 3) with T of at least 1")
+            raise BadInput(
+                f"an animation's vertices have shape {self.vertices.shape}, expected (T, N, 3) with T of at least 1"
+            )
         if not fps > 0:
             raise BadInput(f"fps is {fps}, expected a positive number")
         if (audio is None) != (sample_rate is None):
@@ -105,14 +107,21 @@ class Animation:
     def to_mp4(self, path: str | os.PathLike, size: int = 512, view: str = "front", progress: bool = True) -> None:
         """Write a film, with the sound where there is some."""
         write_mp4(
-            path, self.frames(size, view), self.fps, self.audio, self.sample_rate, total=self.num_frames, progress=progress
+            path,
+            self.frames(size, view),
+            self.fps,
+            self.audio,
+            self.sample_rate,
+            total=self.num_frames,
+            progress=progress,
         )
 
     def to_npz(self, path: str | os.PathLike) -> None:
         """Write everything to an ``.npz`` without pickles; `from_npz` reads it back exactly.
 
-        It holds ``vertices`` (T, N, 3) float32, ``faces`` (F, 3) int32, ``fps``, ``unit``, ``name``, ``config`` (JSON) and,
-        where known, ``audio``, ``sample_rate``, ``basis``, ``weights``; regions, landmarks and parts of the topology too.
+        It holds ``vertices`` (T, N, 3) float32, ``faces`` (F, 3) int32, ``fps``, ``unit``, ``name``, ``config`` (JSON)
+        and, where known, ``audio``, ``sample_rate``, ``basis``, ``weights``; regions, landmarks and parts of the
+        topology too.
         """
         arrays: dict[str, Any] = {}
         for key in ("audio", "sample_rate", "basis", "weights"):
@@ -162,7 +171,9 @@ class Animation:
         except (KeyError, IndexError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise BadInput(f"{path} is not an animation written by a2f: {error}") from None
 
-    def export(self, formats: Sequence[str], folder: str | os.PathLike, stem: str, progress: bool = False) -> list[Path]:
+    def export(
+        self, formats: Sequence[str], folder: str | os.PathLike, stem: str, progress: bool = False
+    ) -> list[Path]:
         """Write ``<folder>/<stem>.<format>`` for each format.
 
         Raises
@@ -235,7 +246,13 @@ class SideBySide:
         """Write a film with the first animation's sound."""
         first = self.animations[0]
         write_mp4(
-            path, self.frames(size, view), first.fps, first.audio, first.sample_rate, total=self.num_frames, progress=progress
+            path,
+            self.frames(size, view),
+            first.fps,
+            first.audio,
+            first.sample_rate,
+            total=self.num_frames,
+            progress=progress,
         )
 
 
@@ -244,5 +261,7 @@ def _label(text: str, width: int, height: int = 28) -> np.ndarray:
     from PIL import Image, ImageDraw, ImageFont
 
     strip = Image.new("RGB", (width, height), "white")
-    ImageDraw.Draw(strip).text((width / 2, height / 2), text, fill=(40, 40, 40), anchor="mm", font=ImageFont.load_default(16))
+    ImageDraw.Draw(strip).text(
+        (width / 2, height / 2), text, fill=(40, 40, 40), anchor="mm", font=ImageFont.load_default(16)
+    )
     return np.asarray(strip)

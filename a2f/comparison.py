@@ -50,8 +50,8 @@ def floor_row(name: str, rows: Sequence[Mapping]) -> dict:
 class Difference:
     """How much lower or higher one method's error is than another's, on the same clips with the same seeds.
 
-    `mean` is first minus second, `half_width` the half-width of its 95 % t interval over seeds, `relative` the mean over
-    the second's error, `clips_lower` the share of test clips on which the first is lower (mean over seeds).
+    `mean` is first minus second, `half_width` the half-width of its 95 % t interval over seeds, `relative` the mean
+    over the second's error, `clips_lower` the share of test clips on which the first is lower (mean over seeds).
     """
 
     metric: str
@@ -106,3 +106,26 @@ def compare(first: Sequence[Mapping], second: Sequence[Mapping], metric: str) ->
         clips_lower=float(np.mean(lower)),
         seeds=len(differences),
     )
+
+
+def as_text(rows: Sequence[Mapping], unit: str) -> str:
+    """Return rows as an aligned table: mean and half-width of the 95 % interval, lower is better everywhere."""
+    titles = {
+        "lip_mean": f"lip mean ({unit})",
+        "lip_max": f"lip max ({unit})",
+        "upper": f"upper ({unit})",
+        "face": f"face ({unit})",
+        "f_dtw": f"F-DTW ({unit})",
+        "f_dtw_per_frame": "F-DTW / T",
+    }
+    width = max(len(row["method"]) for row in rows)
+    lines = [" " * width + "".join(f"{title:>18s}" for title in titles.values())]
+    for row in rows:
+        cells = []
+        for name in titles:
+            cell = row["metrics"][name]
+            digits = 1 if name == "f_dtw" else 3
+            interval_text = f" ± {cell['half_width']:.{digits}f}" if len(cell["seeds"]) > 1 else ""
+            cells.append(f"{cell['mean']:.{digits}f}{interval_text}".rjust(18))
+        lines.append(row["method"].ljust(width) + "".join(cells))
+    return "\n".join(lines)

@@ -1,7 +1,8 @@
 """Every choice of a run in three frozen dataclasses, and the four presets that name whole sets of choices.
 
 The presets differ where the paper's text (PAPER), its released code (RELEASE) and a machine with two cores and no model
-hub (DEMO, SMOKE) differ. A configuration is validated when it is made, round-trips through JSON, and refuses unknown keys.
+hub (DEMO, SMOKE) differ. A configuration is validated when it is made, round-trips through JSON, and refuses unknown
+keys.
 """
 
 from __future__ import annotations
@@ -76,14 +77,20 @@ class ModelConfig:
         for name in self.style_statistics:
             _one_of("ModelConfig", "style_statistics", name, known)
         if not self.style_statistics or len(set(self.style_statistics)) != len(self.style_statistics):
-            raise BadInput(f"ModelConfig.style_statistics is {self.style_statistics}, expected some of {known}, each once")
+            raise BadInput(
+                f"ModelConfig.style_statistics is {self.style_statistics}, expected some of {known}, each once"
+            )
         stride = 1
         for stage in self.style_stages:
             if len(stage) != 3 or min(stage) < 1:
-                raise BadInput(f"ModelConfig.style_stages holds {stage}, expected (channels, blocks, stride), all positive")
+                raise BadInput(
+                    f"ModelConfig.style_stages holds {stage}, expected (channels, blocks, stride), all positive"
+                )
             stride *= stage[2]
         if stride != 4:
-            raise BadInput(f"ModelConfig.style_stages has a total stride of {stride}; Z_face has T'/4 steps (section 4.2)")
+            raise BadInput(
+                f"ModelConfig.style_stages has a total stride of {stride}; Z_face has T'/4 steps (section 4.2)"
+            )
 
 
 @dataclass(frozen=True)
@@ -141,9 +148,13 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     data: DataConfig = field(default_factory=DataConfig)
+    seeds: int = 3  # runs of each row of a comparison
+
+    def __post_init__(self) -> None:
+        _count(self, "seeds")
 
     def replace(self, **changes: Any) -> Config:
-        """Return a copy with fields changed, wherever they live: ``config.replace(sparsity_weight=0, composite=False)``.
+        """Return a copy with fields changed, wherever they live: ``config.replace(composite=False, batch_size=4)``.
 
         Raises
         ------
@@ -153,7 +164,7 @@ class Config:
         top: dict[str, Any] = {}
         parts: dict[str, dict[str, Any]] = {"model": {}, "training": {}, "data": {}}
         for key, value in changes.items():
-            if key == "name":
+            if key in ("name", "seeds"):
                 top[key] = value
                 continue
             for part, found in parts.items():
@@ -182,12 +193,12 @@ class Config:
             On an unknown key or a value that a field refuses.
         """
         parts = {"model": ModelConfig, "training": TrainingConfig, "data": DataConfig}
-        _refuse_unknown("configuration", value, {"name", *parts})
+        _refuse_unknown("configuration", value, {"name", "seeds", *parts})
         made = {}
         for part, kind in parts.items():
             _refuse_unknown(part, value.get(part, {}), _field_names(kind))
             made[part] = kind(**value.get(part, {}))
-        return cls(name=str(value.get("name", "unnamed")), **made)
+        return cls(name=str(value.get("name", "unnamed")), seeds=value.get("seeds", 3), **made)
 
 
 def _field_names(kind: type) -> set[str]:
@@ -202,7 +213,7 @@ def _refuse_unknown(where: str, value: Any, known: set[str]) -> None:
         raise BadInput(f"{where} has unknown key {unknown[0]!r}; there are {', '.join(sorted(known))}")
 
 
-# What the text says. Where it is silent: 2 blocks a stage as ResNet18 has, the encoder's stride in its first two stages.
+# What the text says. Where it is silent: 2 blocks a stage as in ResNet18, the encoder's stride in its first two stages.
 PAPER = Config(name="paper")
 
 # What the released code does, switch by switch.
@@ -222,7 +233,7 @@ RELEASE = Config(
 
 # The same model, sized for two CPU cores and the bundled audio encoder. Departures from PAPER:
 #   bundled Whisper-tiny encoder, frozen throughout   no model hub; features are computed once
-#   half the width, squared loss, one-cycle rate       the paper's rate of 1e-4 needs several times the steps
+#   a quarter of the width, squared loss, one-cycle rate       the paper's rate of 1e-4 needs several times the steps
 #   beta 1e-3                                          beta acts against a data term that grows with N and (mm/std)^2
 #   style minus template                               Eq. 1 deletes static expression; notebook 06 measures it
 #   sigma around one                                   the modulation starts as the identity
@@ -230,8 +241,8 @@ DEMO = Config(
     name="demo",
     model=ModelConfig(
         audio_encoder="whisper-tiny-2",
-        motion_dim=128,
-        style_stages=((256, 2, 2), (256, 2, 2)),
+        motion_dim=64,
+        style_stages=((128, 2, 2), (128, 2, 2)),
         style_normalisation="template",
         scale_around_one=True,
     ),
@@ -258,6 +269,7 @@ SMOKE = DEMO.replace(
     style_frames=32,
     validate_every=2,
     validation_clips=4,
+    seeds=2,
     subjects_per_split=2,
     clips_per_subject=8,
 )

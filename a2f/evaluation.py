@@ -23,7 +23,7 @@ METRICS = ("lip_mean", "lip_max", "upper", "face", "f_dtw", "f_dtw_per_frame")
 
 # Which motion a method may see besides the speech.
 PROTOCOLS = {
-    "same-speaker-other-sentence": "another sentence of the same speaker in the same style: the headline, nothing leaks",
+    "same-speaker-other-sentence": "another sentence of the same speaker in the same style; the headline, no leak",
     "self": "the ground truth itself, as the released inference script does: its statistics leak",
 }
 HEADLINE = "same-speaker-other-sentence"
@@ -93,7 +93,7 @@ class MeanTrainingMotion:
 
 
 class StyleClipMean:
-    """Floor: the mean displacement of the style clip, unmoved. A model that only reads expression off the style ends here."""
+    """Floor: the mean displacement of the style clip, unmoved, where a model ends that only copies expression."""
 
     name = "Mean of the style clip"
 

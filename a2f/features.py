@@ -27,8 +27,8 @@ def encode(encoder: AudioEncoder, waveform: np.ndarray) -> np.ndarray:
     ----------
     encoder : AudioEncoder
     waveform : ndarray, (S,) float32 at 16 kHz
-        What is longer than the encoder takes goes through in windows that overlap by twice `CONTEXT`; each feature comes
-        from the window that sees most around it.
+        What is longer than the encoder takes goes through in windows that overlap by twice `CONTEXT`; each feature
+        comes from the window that sees most around it.
 
     Returns
     -------
@@ -98,7 +98,7 @@ class FeatureCache:
 
     def prepare(self, clips: Iterable[Clip], progress: bool = True) -> None:
         """Compute and keep the features of clips, with a progress bar on standard error."""
-        from tqdm import tqdm
+        from tqdm.auto import tqdm
 
         for clip in tqdm(list(clips), desc="audio features", unit="clip", disable=not progress, leave=False):
             self.at_encoder_rate(clip)

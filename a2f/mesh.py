@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from a2f.errors import BadInput, MissingData
-from a2f.files import atomic_path, read_npz
+from a2f.files import atomic_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,9 @@ class Topology:
         object.__setattr__(self, "landmarks", landmarks)
         if faces.size and (faces.min() < 0 or faces.max() >= self.num_vertices):
             wrong = faces.min() if faces.min() < 0 else faces.max()
-            raise BadInput(f"topology {self.name}: faces name vertex {wrong}, but there are {self.num_vertices} vertices")
+            raise BadInput(
+                f"topology {self.name}: faces name vertex {wrong}, but there are {self.num_vertices} vertices"
+            )
         if self.parts is not None and np.shape(self.parts) != (self.num_vertices,):
             raise BadInput(
                 f"topology {self.name}: parts has shape {np.shape(self.parts)}, expected ({self.num_vertices},)"
@@ -73,7 +77,7 @@ class Topology:
         ids = np.asarray(ids)
         if ids.ndim != 1 or ids.dtype.kind not in "iu":
             raise BadInput(
-                f"topology {self.name}: {kind} {key!r} is {ids.dtype} of shape {ids.shape}, expected a list of vertex ids"
+                f"topology {self.name}: {kind} {key!r} is {ids.dtype} of shape {ids.shape}, expected vertex ids"
             )
         if ids.size == 0 or ids.min() < 0 or ids.max() >= self.num_vertices:
             raise BadInput(

@@ -71,7 +71,7 @@ def dtw(cost: np.ndarray) -> float:
     cost : ndarray, (T1, T2)
     """
     rows, columns = cost.shape
-    # Anti-diagonal d of the accumulated matrix needs d - 1 and d - 2 only. Both are kept by row with one row of infinity
+    # Anti-diagonal d of the accumulated matrix needs d - 1 and d - 2 only. Both are kept by row, one row of infinity
     # in front; the path enters cell (0, 0) through the zero in front of it.
     second_last, last = np.full(rows + 1, np.inf), np.full(rows + 1, np.inf)
     second_last[0] = 0.0

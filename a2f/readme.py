@@ -30,7 +30,7 @@ from a2f.files import atomic_path, read_json
 
 START, END = "<!-- results:start -->", "<!-- results:end -->"
 FIELDS = ("claim", "section", "notebook", "paper", "here", "verdict", "data")
-VERDICTS = ("holds", "holds in part", "does not hold", "undecided")
+VERDICTS = ("holds", "holds in part", "does not hold", "undecided", "not tested here")
 
 
 def check_claims(claims: list[dict[str, str]], synthetic: bool) -> None:

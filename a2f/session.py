@@ -46,7 +46,7 @@ class Session:
         self.notebook = notebook
         self.preset_name: str = parameters["preset"]
         self.dataset_name: str = parameters["dataset"]
-        self.preset = named_preset(self.preset_name)
+        self.preset = named_preset(self.preset_name).replace(dataset=self.dataset_name)
         self.data_root = None if parameters["data_root"] is None else Path(parameters["data_root"])
         self.seed: int = parameters["seed"]
         if self.data_root is not None and not self.data_root.is_dir():
@@ -106,6 +106,11 @@ class Session:
     def synthetic(self) -> bool:
         """True when the numbers come from the synthetic demo corpus."""
         return self.dataset_name == "demo"
+
+    @property
+    def progress(self) -> bool:
+        """True in a live JupyterLab; in batch, progress bars would only be noise in the stored notebook."""
+        return "JPY_SESSION_NAME" in os.environ and "A2F_NOTEBOOK" not in os.environ
 
     def origin(self) -> dict[str, Any]:
         """Where and how something was made, for the json beside it."""

@@ -43,7 +43,7 @@ class Entry:
 
 
 def variants(config: Config) -> dict[str, Config]:
-    """Return the rows of the paper's ablation (section 5.4) and the four corners of what notebook 06 asks of Eq. 1 and W.
+    """Return the rows of the paper's ablation (section 5.4) and the four corners that notebook 06 compares.
 
     "without-composite" has neither style input nor modulation but keeps the template embedding; "without-regional" has
     beta = 0. The corners are the two style normalisations with and without the template embedding.
@@ -87,7 +87,7 @@ def run_study(
         For each method the results of its seeds, in their order: ``{"seed", "protocol", "test", "test_means",
         "val_means", "seconds", "steps", "parameters"}``.
     """
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     folder = Path(folder)
     waiting = [entry for entry in entries if not (folder / entry.folder / RESULTS).is_file()]

@@ -99,7 +99,7 @@ def train(
     TrainingDiverged
         If the loss is not finite; the last checkpoint stays.
     """
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     out = Path(out)
     dataset = limit(dataset, config.data)
@@ -124,8 +124,8 @@ def train(
                 row |= validate(run.model, run.encoder, dataset, validation, features, config, seed, run.unfrozen)
                 if not math.isfinite(row["val_loss"]):
                     raise TrainingDiverged(
-                        f"the validation loss is {row['val_loss']} after epoch {run.epoch}; the last good checkpoint is "
-                        "last.safetensors in the run's folder. Lower learning_rate"
+                        f"the validation loss is {row['val_loss']} after epoch {run.epoch}; the last good checkpoint "
+                        "is last.safetensors in the run's folder. Lower learning_rate"
                     )
                 better = row["val_loss"] < run.best
                 run.best = min(run.best, row["val_loss"])
@@ -259,7 +259,9 @@ def validate(
             guess = model.synthesise(predicted, template, torch.from_numpy(ids).long())[0].numpy()
             row[f"val_{key}"] = float(np.linalg.norm(guess - truth[:, ids], axis=-1).mean())
         rows.append(row)
-    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+    weight = model.embedding.weight.abs()
+    small = float((weight < 1e-3 * weight.max()).float().mean())
+    return {"small_entries": small} | {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
 
 def _save(run: _Run, out: Path, config: Config, seed: int, better: bool) -> None:

@@ -60,6 +60,8 @@ def spread(clips: list[Clip], count: int | None) -> list[Clip]:
     for clip in clips:
         groups.setdefault((clip.subject, clip.style), []).append(clip)
     # round-robin: the first clip of every group, then the second of every group, ...
-    ranked = sorted((rank, place, clip.name) for place, group in enumerate(groups.values()) for rank, clip in enumerate(group))
+    ranked = sorted(
+        (rank, place, clip.name) for place, group in enumerate(groups.values()) for rank, clip in enumerate(group)
+    )
     chosen = {name for _, _, name in ranked[:count]}
     return [clip for clip in clips if clip.name in chosen]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from a2f.errors import BadInput, MissingData
@@ -17,7 +17,7 @@ def manifest() -> dict[str, dict]:
     return read_json(ROOT / "manifest.json")["files"]
 
 
-@lru_cache(maxsize=None)
+@cache
 def asset(name: str) -> Path:
     """Return the path of a shipped file, checked once in a process.
 

@@ -1,4 +1,4 @@
-"""What a clip is: one sentence of one subject, as sound and as a mesh in motion; and what a data set of clips offers."""
+"""What a clip is, one sentence of one subject as sound and as a mesh in motion, and what a data set of clips offers."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ class Clip:
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
             raise BadInput(f"clip {self.name}: split is {self.split!r}, expected one of {SPLITS}")
-        if (self.read_vertices is None) == (self.coefficients is None) or (self.coefficients is None) != (self.basis is None):
+        if (self.read_vertices is None) == (self.coefficients is None) or (self.coefficients is None) != (
+            self.basis is None
+        ):
             raise BadInput(f"clip {self.name}: give either read_vertices, or coefficients with their basis")
         if self.coefficients is not None and self.coefficients.shape != (self.num_frames, len(self.basis)):
             raise BadInput(
@@ -163,7 +165,10 @@ class Dataset:
         others = [
             c
             for c in self.clips
-            if c.subject == clip.subject and c.style == clip.style and c.sentence != clip.sentence and c.split == clip.split
+            if c.subject == clip.subject
+            and c.style == clip.style
+            and c.sentence != clip.sentence
+            and c.split == clip.split
         ]
         if not others:
             raise BadInput(f"clip {clip.name}: subject {clip.subject} has no other sentence in style {clip.style!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -80,12 +81,11 @@ class Report:
         raise BadInput(f"no row is called {quantity!r}; there are {', '.join(r.quantity for r in self.rows)}")
 
     def to_json(self) -> dict:
-        """Plain values for a result file."""
-        return {
-            "synthetic": True,
-            "ok": self.ok,
-            "rows": [asdict(row) | {"verdict": row.verdict} for row in self.rows],
-        }
+        """Plain values for a result file; what could not be measured or has no upper end is None."""
+        rows = [asdict(row) | {"verdict": row.verdict} for row in self.rows]
+        for row in rows:
+            row.update({key: None for key in ("measured", "high") if not math.isfinite(row[key])})
+        return {"synthetic": True, "ok": self.ok, "rows": rows}
 
     def __str__(self) -> str:
         head = ("quantity", "measured", "detail", "range", "verdict", "source")
@@ -130,6 +130,8 @@ def spread(values: Sequence[float]) -> str:
 def median_row(
     quantity: str, unit: str, values: Sequence[float], low: float, high: float, source: str, **extra
 ) -> Row:
-    """A row about the median of `values`."""
+    """A row about the median of `values`; outside its range if there are none."""
+    if not len(values):
+        return Row(quantity, unit, math.nan, "nothing to measure", low, high, source, **extra)
     detail = f"{spread(values)}, n {len(values)}"
     return Row(quantity, unit, float(np.median(values)), detail, low, high, source, **extra)

@@ -26,17 +26,23 @@ COLOURS = {
     "tongue": (0.68, 0.36, 0.38),
     "mouth_bag": (0.28, 0.13, 0.13),
 }
-VIEWS = {"front": (0.0, 0.0), "three-quarter": (28.0, 4.0), "left": (80.0, 0.0)}  # degrees to the subject's left, and up
+VIEWS = {
+    "front": (0.0, 0.0),
+    "three-quarter": (28.0, 4.0),
+    "left": (80.0, 0.0),
+}  # degrees to the subject's left, and up
 BACKGROUND = "white"
 
-_PROBE = "import pyvista as pv; p = pv.Plotter(off_screen=True, window_size=(8, 8)); p.add_mesh(pv.Sphere()); p.screenshot()"
+_PROBE = (
+    "import pyvista as pv; p = pv.Plotter(off_screen=True, window_size=(8, 8)); p.add_mesh(pv.Sphere()); p.screenshot()"
+)
 
 
 @lru_cache(maxsize=1)
 def ensure_rendering() -> None:
     """Make sure that this machine can draw in 3D, trying it once in another process.
 
-    Without EGL and OSMesa the drawing library does not raise: it ends the whole process, and a notebook's kernel with it.
+    Without EGL and OSMesa the drawing library does not raise: it ends the whole process, a notebook's kernel included.
 
     Raises
     ------
@@ -49,8 +55,8 @@ def ensure_rendering() -> None:
     found = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, timeout=120, check=False)
     if found.returncode != 0:
         raise RenderingUnavailable(
-            "3D drawing does not work on this machine: neither a display, nor EGL, nor OSMesa was found. On Debian or Ubuntu "
-            "install one with `apt-get install libegl1 libgl1-mesa-dri` (or libosmesa6), then try again"
+            "3D drawing does not work on this machine: neither a display, nor EGL, nor OSMesa was found. On Debian or "
+            "Ubuntu install one with `apt-get install libegl1 libgl1-mesa-dri` (or libosmesa6), then try again"
         )
 
 
@@ -101,7 +107,9 @@ class Renderer:
             inside[ids] = True
             faces = faces[inside[faces].all(axis=1)]
         self.topology = topology
-        self._plotter = pv.Plotter(off_screen=True, window_size=(width + width % 2, height + height % 2), lighting="none")
+        self._plotter = pv.Plotter(
+            off_screen=True, window_size=(width + width % 2, height + height % 2), lighting="none"
+        )
         self._plotter.set_background(BACKGROUND)
         points = topology.check_vertices(vertices, "the face to draw")
         self._mesh = pv.PolyData.from_regular_faces(np.ascontiguousarray(points, dtype=np.float32), faces)
@@ -121,13 +129,20 @@ class Renderer:
         self._light(pv)
         # a whole head is framed around its face, so that the mouth is large enough to be read
         whole = ids is None and "face" in topology.regions
-        self._place_camera(points[topology.region("face") if whole else slice(None) if ids is None else ids], view, width / height, 0.72 if whole else 0.53)
+        self._place_camera(
+            points[topology.region("face") if whole else slice(None) if ids is None else ids],
+            view,
+            width / height,
+            0.72 if whole else 0.53,
+        )
         self._plotter.enable_anti_aliasing("msaa", multi_samples=8)
 
     def _light(self, pv) -> None:
         """A key, a fill and a rim light, fixed to the head."""
         for position, intensity in (((250, 350, 900), 0.85), ((-500, 100, 600), 0.5), ((0, 500, -700), 0.3)):
-            self._plotter.add_light(pv.Light(position=position, focal_point=(0, 0, 0), intensity=intensity, light_type="scene light"))
+            self._plotter.add_light(
+                pv.Light(position=position, focal_point=(0, 0, 0), intensity=intensity, light_type="scene light")
+            )
 
     def _place_camera(self, points: np.ndarray, view: str, aspect: float, margin: float) -> None:
         low, high = points.min(0), points.max(0)

@@ -55,7 +55,7 @@ def write_mp4(
         If there is no frame, or a frame's size is odd or changes.
     """
     import imageio_ffmpeg
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     if audio is not None and not sample_rate:
         raise BadInput("audio was given without its sample_rate")
@@ -66,7 +66,9 @@ def write_mp4(
             sound = str(Path(folder) / "sound.wav")
             write_wav(sound, audio, sample_rate)
         try:
-            for frame in tqdm(frames, total=total, desc=Path(path).name, unit="frame", disable=not progress, leave=False):
+            for frame in tqdm(
+                frames, total=total, desc=Path(path).name, unit="frame", disable=not progress, leave=False
+            ):
                 height, width = frame.shape[:2]
                 if writer is None:
                     if height % 2 or width % 2:
@@ -109,7 +111,9 @@ def write_gif(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float,
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film.mp4"
         write_mp4(film, frames, fps, progress=False)
-        palette = f"scale={width}:-2:flags=lanczos,split[a][b];[a]palettegen=stats_mode=diff[p];[b][p]paletteuse=dither=none"
+        palette = (
+            f"scale={width}:-2:flags=lanczos,split[a][b];[a]palettegen=stats_mode=diff[p];[b][p]paletteuse=dither=none"
+        )
         with atomic_path(path) as temporary:
             command = [_ffmpeg(), "-v", "error", "-y", "-i", str(film), "-vf", palette, "-loop", "0", str(temporary)]
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
@@ -137,7 +141,9 @@ def probe_mp4(path: str | os.PathLike) -> Streams:
     """
     if not Path(path).is_file():
         raise MissingData(f"film {path} is not there")
-    said = subprocess.run([_ffmpeg(), "-hide_banner", "-i", str(path)], capture_output=True, text=True, check=False).stderr
+    said = subprocess.run(
+        [_ffmpeg(), "-hide_banner", "-i", str(path)], capture_output=True, text=True, check=False
+    ).stderr
     video = re.search(r"Video: (\w+).*?(\d{2,5})x(\d{2,5}).*?([\d.]+) fps", said)
     length = re.search(r"Duration: (\d+):(\d+):([\d.]+)", said)
     if not video or not length:

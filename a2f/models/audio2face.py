@@ -59,8 +59,8 @@ class Audio2Face(nn.Module):
     def style(self, motion: Motion) -> Tensor | None:
         """Return sigma_predict and mu_predict of a style motion, (B, 2K); None without the composite part.
 
-        Eq. 1 subtracts the mean face of the sequence. With ``style_normalisation="template"`` the template is subtracted
-        instead, which a `Motion` already is.
+        Eq. 1 subtracts the mean face of the sequence. With ``style_normalisation="template"`` the template is
+        subtracted instead, which it already is from a `Motion`.
         """
         if self.modulation is None:
             return None
@@ -136,7 +136,12 @@ class Audio2Face(nn.Module):
         tensors = {key: value.detach().contiguous() for key, value in self.state_dict().items()} | (extra or {})
         with atomic_path(Path(folder) / f"{name}.safetensors") as temporary:
             save_file(tensors, temporary)
-        described = {"config": config.to_dict(), "num_vertices": self.num_vertices, "audio_dim": self.audio_dim, "seed": seed}
+        described = {
+            "config": config.to_dict(),
+            "num_vertices": self.num_vertices,
+            "audio_dim": self.audio_dim,
+            "seed": seed,
+        }
         write_json(Path(folder) / "config.json", described)
 
     @classmethod
@@ -164,7 +169,9 @@ def read_run_config(folder: str | os.PathLike) -> tuple[Config, dict]:
     """Return the configuration of a run folder and the whole of its ``config.json``."""
     path = Path(folder) / "config.json"
     if not path.is_file():
-        raise MissingData(f"{folder} holds no config.json; give the folder of a trained model (`a2f train --out FOLDER`)")
+        raise MissingData(
+            f"{folder} holds no config.json; give the folder of a trained model (`a2f train --out FOLDER`)"
+        )
     described = read_json(path)
     if not isinstance(described, dict) or not {"config", "num_vertices", "audio_dim"} <= set(described):
         raise BadInput(f"{path} is not the configuration of a trained a2f model")

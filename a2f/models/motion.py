@@ -33,7 +33,9 @@ class Motion:
         if self.values.ndim != 3:
             raise BadInput(f"a motion has shape {tuple(self.values.shape)}, expected (batch, frames, values)")
         if self.basis is not None and self.values.shape[-1] != self.basis.shape[0]:
-            raise BadInput(f"{self.values.shape[-1]} coefficients a frame do not fit a basis of {self.basis.shape[0]} rows")
+            raise BadInput(
+                f"{self.values.shape[-1]} coefficients a frame do not fit a basis of {self.basis.shape[0]} rows"
+            )
 
     @property
     def num_frames(self) -> int:

@@ -64,7 +64,7 @@ class MotionEmbedding(nn.Module):
         """Return || alpha W^T z_t - d_t ||^2 of every frame, (B, T), without forming a frame's vertices.
 
         Expanding the square leaves inner products only:
-        alpha^2 z^T (W W^T) z - 2 alpha z^T (W d) + ||d||^2. The gradient is that of the direct sum; the value itself loses
+        alpha^2 z^T (W W^T) z - 2 alpha z^T (W d) + ||d||^2. The gradient is that of the direct sum; the value loses
         digits to cancellation once the error is below about 1e-3 of the motion, hence the clamp at zero.
         """
         gram = self.weight @ self.weight.T  # (K, K)

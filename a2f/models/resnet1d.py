@@ -8,7 +8,7 @@ from a2f.config import Stage
 
 
 class ResidualBlock(nn.Module):
-    """conv3 - batch norm - PReLU - conv3 - batch norm, plus a shortcut; nothing after the sum, as the released code has it.
+    """conv3 - batch norm - PReLU - conv3 - batch norm, plus a shortcut; nothing after the sum, as in the released code.
 
     The stride sits in the second convolution. A shortcut that keeps the channels only drops frames; one that changes
     them is a 1 x 1 convolution with batch norm.
