@@ -99,8 +99,9 @@ def time_line(phones, duration: float) -> TimeLine:
             gestures.append(Gesture(name, float(left), float(right), scale, run_up))
         run_up = 0 if vowel else run_up + 1
         after_pause = position == 0 or start - spoken[position - 1][2] > 0.02
+        following = spoken[position + 1][1] if position + 1 < len(spoken) else duration
         if symbol in CLOSURE_PHONES:
-            contacts.append(_closure(symbol, start, end, after_pause))
+            contacts.append(_closure(symbol, start, end, after_pause, following - end))
         elif symbol in LABIODENTAL_PHONES:
             contacts.append(Contact("incisors", start - 0.006, max(end - 0.006, start + 0.034)))
 
@@ -114,11 +115,13 @@ def time_line(phones, duration: float) -> TimeLine:
     return TimeLine(tuple(gestures), tuple(contacts), phrases, short, stressed, pace, float(duration))
 
 
-def _closure(symbol: str, start: float, end: float, after_pause: bool) -> Contact:
+def _closure(symbol: str, start: float, end: float, after_pause: bool, pause_after: float) -> Contact:
     """When the lips are held together: the acoustic closure, entered a little early (D3, D6)."""
     # before an utterance the lips are already together when the closure starts to be heard
     first = start - (0.040 if after_pause else 0.012)
     last = min(end, start + LONGEST_CLOSURE[symbol]) - 0.002
+    if symbol == "m" and pause_after > 0.1:
+        last = end + min(pause_after, 0.45)  # nothing opens the lips after a last /m/
     return Contact("lips", first, max(last, start - 0.012 + SHORTEST_HOLD))
 
 
@@ -146,7 +149,7 @@ def speaking(line: TimeLine, times: np.ndarray, onset_lead: np.ndarray,
     for (start, end), lead in zip(line.phrases, onset_lead, strict=True):
         rise = smoothstep((times - (start - lead)) / (lead + 0.05))
         # a clip that ends soon after its last sound is at rest by then
-        fall = 1.0 - smoothstep((times - (end - 0.05)) / min(0.46, max(line.duration - end + 0.03, 0.2)))
+        fall = 1.0 - smoothstep((times - (end - 0.02)) / min(0.50, max(line.duration - end, 0.2)))
         level = np.maximum(level, rise * fall)
     for start, end in line.short_pauses:
         depth = (1.0 - pause_floor) * min(1.0, (end - start) / 0.12)

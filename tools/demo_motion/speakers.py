@@ -17,7 +17,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "side": (-1.0, 1.0),             # + speaks with the left half of the mouth
     "jaw_side": (-1.0, 1.0),         # + jaw drifts to the left as it opens (D9: small)
     "habit_cheek": (0.0, 0.48),      # cheeks rise with effort
-    "habit_nose": (0.0, 0.55),       # nostrils and nose flanks lift
+    "habit_nose": (0.0, 0.44),       # nostrils and nose flanks lift
     "habit_brow": (0.0, 0.14),       # brows lift a little on stressed syllables
     "habit_knit": (0.0, 0.22),       # brows draw together instead
     "habit_corner": (0.0, 0.40),     # lip corners dimple
