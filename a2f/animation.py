@@ -5,20 +5,17 @@ from __future__ import annotations
 import io
 import json
 import os
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from a2f.errors import BadInput, MissingData
+from a2f.errors import BadInput
 from a2f.export.render import render_faces
 from a2f.export.video import write_mp4
-from a2f.files import atomic_path
+from a2f.files import atomic_path, read_npz
 from a2f.mesh import Topology
-
-FORMATS = ("mp4", "npz")
 
 
 class Animation:
@@ -63,22 +60,27 @@ class Animation:
             raise BadInput(
                 f"an animation's vertices have shape {self.vertices.shape}, expected (T, N, 3) with T of at least 1"
             )
-        if not fps > 0:
+        if not 0 < fps < np.inf:
             raise BadInput(f"fps is {fps}, expected a positive number")
         if (audio is None) != (sample_rate is None):
             raise BadInput("audio and sample_rate must be given together")
+        if audio is not None:
+            audio = _finite(audio, "audio")
+            if audio.ndim != 1 or len(audio) == 0:
+                raise BadInput(f"audio has shape {audio.shape}, expected one channel (S,)")
+            if not sample_rate > 0:
+                raise BadInput(f"sample_rate is {sample_rate}, expected a positive number of Hz")
         if (basis is None) != (weights is None):
             raise BadInput("basis and weights must be given together")
-        if weights is not None and (
-            basis.shape[1:] != self.vertices.shape[1:] or weights.shape != (len(self.vertices), len(basis))
-        ):
-            raise BadInput(
-                f"basis {basis.shape} and weights {weights.shape} do not fit vertices {self.vertices.shape}; "
-                "expected (K, N, 3) and (T, K)"
-            )
+        if weights is not None:
+            basis, weights = _finite(basis, "basis"), _finite(weights, "weights")
+            if basis.shape[1:] != self.vertices.shape[1:] or weights.shape != (len(self.vertices), len(basis)):
+                raise BadInput(
+                    f"basis {basis.shape} and weights {weights.shape} do not fit vertices {self.vertices.shape}; "
+                    "expected (K, N, 3) and (T, K)"
+                )
         self.fps, self.topology, self.name = float(fps), topology, name
-        self.audio = None if audio is None else np.asarray(audio, dtype=np.float32)
-        self.sample_rate = sample_rate
+        self.audio, self.sample_rate = audio, sample_rate
         self.basis, self.weights, self.config = basis, weights, config or {}
         self._picture: bytes | None = None
 
@@ -150,12 +152,8 @@ class Animation:
         MissingData, BadInput
             If the file is not there, is cut short, or is not such a file; pickled arrays are refused.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise MissingData(f"animation {path} is not there")
+        arrays = read_npz(path)
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = dict(stored)
             topology = Topology.from_arrays(str(arrays["topology_name"]), arrays["vertices"].shape[1], arrays)
             return cls(
                 vertices=arrays["vertices"],
@@ -168,7 +166,7 @@ class Animation:
                 weights=arrays.get("weights"),
                 config=json.loads(str(arrays["config"])),
             )
-        except (KeyError, IndexError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise BadInput(f"{path} is not an animation written by a2f: {error}") from None
 
     def export(
@@ -186,10 +184,7 @@ class Animation:
             raise BadInput(f"format {unknown[0] if unknown else ''!r} is unknown; there are {', '.join(FORMATS)}")
         paths = [Path(folder) / f"{stem}.{name}" for name in formats]
         for name, path in zip(formats, paths, strict=True):
-            if name == "mp4":
-                self.to_mp4(path, progress=progress)
-            else:
-                self.to_npz(path)
+            FORMATS[name](self, path, progress)
         return paths
 
     def contact_sheet(self, times: Sequence[float] | None = None, count: int = 6, size: int = 220) -> np.ndarray:
@@ -198,7 +193,7 @@ class Animation:
         Parameters
         ----------
         times : sequence of float, optional
-            In seconds; spread evenly by default.
+            In seconds, the nearest frame is drawn; spread evenly by default.
         count : int
         size : int
             Of each face, in pixels.
@@ -206,7 +201,10 @@ class Animation:
         if times is None:
             indices = np.linspace(0, self.num_frames - 1, min(count, self.num_frames)).round().astype(int)
         else:
-            indices = np.clip(np.round(np.asarray(times) * self.fps).astype(int), 0, self.num_frames - 1)
+            times = np.asarray(times, dtype=np.float64)
+            if times.ndim != 1 or not ((times >= 0) & (times <= self.duration)).all():
+                raise BadInput(f"times are {times}, expected seconds within 0 and {self.duration:g}")
+            indices = np.minimum(np.round(times * self.fps).astype(int), self.num_frames - 1)
         return np.concatenate(list(render_faces(self.vertices[indices], self.topology, size)), axis=1)
 
     def _repr_png_(self) -> bytes:
@@ -220,6 +218,13 @@ class Animation:
         return self._picture
 
 
+# How an animation is written to a file, by the file's suffix: called with it, the path, and whether to show progress.
+FORMATS: dict[str, Callable[[Animation, Path, bool], None]] = {
+    "mp4": lambda animation, path, progress: animation.to_mp4(path, progress=progress),
+    "npz": lambda animation, path, progress: animation.to_npz(path),
+}
+
+
 class SideBySide:
     """Several animations in one film, each under its name; as long as the shortest.
 
@@ -230,6 +235,8 @@ class SideBySide:
     """
 
     def __init__(self, animations: Sequence[Animation]) -> None:
+        if not animations:
+            raise BadInput("no animations were given to show side by side")
         rates = sorted({animation.fps for animation in animations})
         if len(rates) != 1:
             raise BadInput(f"animations side by side must share one frame rate, but have {rates}")
@@ -238,22 +245,34 @@ class SideBySide:
 
     def frames(self, size: int = 384, view: str = "front") -> Iterator[np.ndarray]:
         """Draw every frame; yields (height, width, 3) uint8 of even size."""
+        size += size % 2
         labels = np.concatenate([_label(animation.name, size) for animation in self.animations], axis=1)
         for pictures in zip(*(animation.frames(size, view) for animation in self.animations), strict=False):
             yield np.concatenate([labels, np.concatenate(pictures, axis=1)], axis=0)
 
     def to_mp4(self, path: str | os.PathLike, size: int = 384, view: str = "front", progress: bool = True) -> None:
-        """Write a film with the first animation's sound."""
+        """Write a film with the first animation's sound, cut where the film ends."""
         first = self.animations[0]
+        audio = first.audio
+        if audio is not None:
+            audio = audio[: max(1, round(self.num_frames / first.fps * first.sample_rate))]
         write_mp4(
             path,
             self.frames(size, view),
             first.fps,
-            first.audio,
+            audio,
             first.sample_rate,
             total=self.num_frames,
             progress=progress,
         )
+
+
+def _finite(values: np.ndarray, what: str) -> np.ndarray:
+    """Return numbers as float32, or say that some are not finite."""
+    values = np.asarray(values, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise BadInput(f"{what} holds numbers that are not finite")
+    return values
 
 
 def _label(text: str, width: int, height: int = 28) -> np.ndarray:

@@ -21,21 +21,20 @@ COLOURS = {
     "eye_white": (0.93, 0.92, 0.90),
     "iris": (0.30, 0.42, 0.48),
     "pupil": (0.05, 0.05, 0.06),
-    "teeth": (0.90, 0.88, 0.82),
-    "gums": (0.62, 0.33, 0.33),
-    "tongue": (0.68, 0.36, 0.38),
-    "mouth_bag": (0.28, 0.13, 0.13),
+    # darker than they are, since no shadow of the lips falls on them
+    "teeth": (0.74, 0.72, 0.67),
+    "gums": (0.45, 0.23, 0.23),
+    "tongue": (0.50, 0.25, 0.26),
+    "mouth_bag": (0.20, 0.09, 0.09),
 }
-VIEWS = {
-    "front": (0.0, 0.0),
-    "three-quarter": (28.0, 4.0),
-    "left": (80.0, 0.0),
-}  # degrees to the subject's left, and up
+# Degrees to the subject's left, and up.
+VIEWS = {"front": (0.0, 0.0), "three-quarter": (28.0, 4.0), "left": (80.0, 0.0)}
 BACKGROUND = "white"
 
 _PROBE = (
     "import pyvista as pv; p = pv.Plotter(off_screen=True, window_size=(8, 8)); p.add_mesh(pv.Sphere()); p.screenshot()"
 )
+_PATIENCE = 120.0  # seconds
 
 
 @lru_cache(maxsize=1)
@@ -52,8 +51,12 @@ def ensure_rendering() -> None:
     if sys.platform == "linux" and not os.environ.get("DISPLAY"):
         # without this the library first looks for an X server and says on standard error that there is none
         os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
-    found = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, timeout=120, check=False)
-    if found.returncode != 0:
+    try:
+        command = [sys.executable, "-c", _PROBE]
+        works = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        works = False
+    if not works:
         raise RenderingUnavailable(
             "3D drawing does not work on this machine: neither a display, nor EGL, nor OSMesa was found. On Debian or "
             "Ubuntu install one with `apt-get install libegl1 libgl1-mesa-dri` (or libosmesa6), then try again"
@@ -204,6 +207,8 @@ def render_faces(
 ) -> Iterator[np.ndarray]:
     """Draw the frames of a motion (T, N, 3), one camera for all; yields (height, width, 3) uint8."""
     vertices = topology.check_vertices(vertices, "the faces to draw")
+    if vertices.ndim != 3 or len(vertices) == 0:
+        raise BadInput(f"the faces to draw have shape {vertices.shape}, expected (T, N, 3) with T of at least 1")
     with Renderer(vertices[0], topology, size, view) as renderer:
         for frame in vertices:
             yield renderer.draw(frame)

@@ -111,9 +111,7 @@ def write_gif(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float,
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder) / "film.mp4"
         write_mp4(film, frames, fps, progress=False)
-        palette = (
-            f"scale={width}:-2:flags=lanczos,split[a][b];[a]palettegen=stats_mode=diff[p];[b][p]paletteuse=dither=none"
-        )
+        palette = f"scale={width}:-2:flags=lanczos,split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none"
         with atomic_path(path) as temporary:
             command = [_ffmpeg(), "-v", "error", "-y", "-i", str(film), "-vf", palette, "-loop", "0", str(temporary)]
             subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
