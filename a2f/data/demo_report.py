@@ -11,6 +11,7 @@ import numpy as np
 from a2f.errors import BadInput
 
 OURS = "own demand"
+USUAL = " (usual range)"  # as such values are commonly quoted; not looked up in the named work
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,7 @@ class Report:
         ]
         widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
         text = [
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
         ]
         notes = [
             f"* {r.quantity}: {r.explanation} (accepted {_range(*r.bound)})"
@@ -111,6 +111,8 @@ class Report:
             if r.verdict == "explained"
         ]
         bad = sum(r.verdict == "OUTSIDE" for r in self.rows)
+        if any(USUAL in r.source for r in self.rows):
+            notes.append("usual range: as such values are commonly quoted, not looked up in the work that is named")
         close = "all inside or explained" if self.ok else f"{bad} of {len(self.rows)} rows OUTSIDE"
         return "\n".join(["demo corpus (synthetic)", *text, *notes, close])
 
@@ -127,9 +129,7 @@ def spread(values: Sequence[float]) -> str:
     return f"p5 {low:.3g}, median {middle:.3g}, p95 {high:.3g}"
 
 
-def median_row(
-    quantity: str, unit: str, values: Sequence[float], low: float, high: float, source: str, **extra
-) -> Row:
+def median_row(quantity: str, unit: str, values: Sequence[float], low: float, high: float, source: str, **extra) -> Row:
     """A row about the median of `values`; outside its range if there are none."""
     if not len(values):
         return Row(quantity, unit, math.nan, "nothing to measure", low, high, source, **extra)

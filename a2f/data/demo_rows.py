@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from a2f.data import demo_measures as dm
 from a2f.data.demo_measures import Mouth
-from a2f.data.demo_report import OURS, Row, median_row, spread
+from a2f.data.demo_report import OURS, USUAL, Row, median_row, spread
 
 
 def contacts(mouths: list[Mouth]) -> list[Row]:
@@ -22,19 +22,16 @@ def contacts(mouths: list[Mouth]) -> list[Row]:
         for (clip, _), ok in zip(found, held, strict=True):
             groups[key(clip)].append(ok)
         shares = {name: float(np.mean(ok)) for name, ok in groups.items()}
-        return min(shares.values()), ", ".join(
-            f"{name} {share:.3f}" for name, share in sorted(shares.items())
-        )
+        return min(shares.values()), ", ".join(f"{name} {share:.3f}" for name, share in sorted(shares.items()))
 
     by_mode, by_speaker = worst(lambda clip: clip.style), worst(lambda clip: clip.subject)
     inner = [c for _, c in found if not c.beside_pause and c.contact > 0]
-    # beside p b m the lips are still apart or already together for part of an f or v: its best moment counts
-    labiodental = []
-    for mouth in mouths:
-        for _, phone, _ in mouth.spoken():
-            if phone.symbol in ("f", "v"):
-                tuck = np.interp(np.arange(phone.start, phone.end, 0.004), mouth.times, mouth.tuck)
-                labiodental.append(float(tuck[np.argmin(np.abs(tuck))]))
+    labiodental = [
+        mouth.at(mouth.tuck, 0.5 * (phone.start + phone.end) - 0.006)
+        for mouth in mouths
+        for _, phone, _ in mouth.spoken()
+        if phone.symbol in ("f", "v")
+    ]
     touching = np.mean(np.abs(labiodental) <= 0.5)
     overlap = np.concatenate([mouth.gap.min(axis=1) for mouth in mouths])
     return [
@@ -45,11 +42,11 @@ def contacts(mouths: list[Mouth]) -> list[Row]:
             f"height < {dm.CONTACT} mm along the rim, n {len(held)}",
             0.95,
             1,
-            "D6 Stathopoulos & Weismer 1983",
+            OURS + ", after D6 Stathopoulos & Weismer 1983",
         ),
-        Row("the same, worst mode", "", *by_mode, 0.95, 1, "D6"),
-        Row("the same, worst speaker", "", *by_speaker, 0.95, 1, "D6"),
-        median_row("p b m contact", "ms", [1e3 * c.contact for c in inner], 40, 130, "D6 Byrd 1993"),
+        Row("the same, worst mode", "", *by_mode, 0.95, 1, OURS),
+        Row("the same, worst speaker", "", *by_speaker, 0.95, 1, OURS),
+        median_row("p b m contact", "ms", [1e3 * c.contact for c in inner], 40, 130, "D6 Byrd 1993" + USUAL),
         median_row(
             "contact after closure's start",
             "ms",
@@ -104,7 +101,7 @@ AREAS = {
 
 def areas(mouths: list[Mouth]) -> list[Row]:
     """Opening between the lips by sound, neutral mode and all modes."""
-    source = "D17 Abry & Boe, Linker, Fromkin"
+    source = "D17 Abry & Boe, Linker, Fromkin" + USUAL
     groups = {name: [] for name in AREAS}
     for mouth in mouths:
         for _, phone, _ in mouth.spoken():
@@ -112,10 +109,7 @@ def areas(mouths: list[Mouth]) -> list[Row]:
                 if phone.symbol in symbols:
                     shift = 0.0 if name in ("f v", "p b m") else dm.LEAD
                     groups[name].append(mouth.at(mouth.area, 0.5 * (phone.start + phone.end) - shift))
-    rows = [
-        median_row(f"area of {name}", "mm2", values, *AREAS[name][1:], source)
-        for name, values in groups.items()
-    ]
+    rows = [median_row(f"area of {name}", "mm2", values, *AREAS[name][1:], source) for name, values in groups.items()]
     middle = {name: float(np.median(values)) for name, values in groups.items()}
     chains = ("i", "e", "a"), ("w", "u", "o", "a")
     steps = [middle[b] - middle[a] for chain in chains for a, b in zip(chain[:-1], chain[1:], strict=True)]
@@ -164,12 +158,12 @@ def jaw(mouths: list[Mouth]) -> list[Row]:
     aside = [np.abs(m.aside).max() for m in mouths]
     return [
         Row("jaw height order (Spearman)", "", rank, f"mm: {drops}", 0.8, 1, "D7 Kawahara et al. 2017"),
-        median_row("jaw drop, p95 of an utterance", "mm", peak, 4, 13, "D8 Erickson; Ostry & Munhall"),
-        median_row("jaw drop in s z", "mm", sibilant, 0, 3, "D14 jaw held high by sibilants"),
+        median_row("jaw drop, p95 of an utterance", "mm", peak, 4, 13, "D8 Erickson; Ostry & Munhall" + USUAL),
+        median_row("jaw drop in s z", "mm", sibilant, 0, 3, OURS + ", after D14"),
         median_row(
-            "jaw sideways, largest of a clip", "mm", aside, 0, 2, "D9 Vatikiotis-Bateson & Ostry 1995"
+            "jaw sideways, largest of a clip", "mm", aside, 0, 2, OURS + ", after D9 Vatikiotis-Bateson & Ostry 1995"
         ),
-        median_row("jaw share of lower lip (sd)", "", share, 0.35, 0.75, "D12 Gracco 1988"),
+        median_row("jaw share of lower lip (sd)", "", share, 0.35, 0.75, "D12 Gracco 1988" + USUAL),
     ]
 
 
@@ -189,40 +183,52 @@ def timing(mouths: list[Mouth]) -> list[Row]:
         for before, phone, _ in mouth.spoken():
             if phone.symbol in ("uw", "w") and before is not None and before.symbol != "_":
                 rounding.append(_half_narrow(mouth, phone.start, 0.5 * (phone.start + phone.end)))
-        typical = np.median(mouth.centre[(mouth.times > spoken[0].start) & (mouth.times < spoken[-1].end)])
-        for phone in mouth.clip.phones[1:-1]:
-            if phone.symbol == "_" and phone.end - phone.start < 0.3:
-                short.append(mouth.at(mouth.centre, 0.5 * (phone.start + phone.end)) / max(typical, 0.5))
+        typical = np.mean(mouth.centre[(mouth.times > spoken[0].start) & (mouth.times < spoken[-1].end)])
+        around = zip(mouth.clip.phones[:-2], mouth.clip.phones[1:-1], mouth.clip.phones[2:], strict=True)
+        for before, phone, after in around:
+            # the lips are together for another reason beside p b m f v
+            if (
+                phone.symbol == "_"
+                and not {before.symbol, after.symbol} & set("pbmfv")
+                and phone.end - phone.start < 0.3
+            ):
+                short.append(mouth.at(mouth.centre, 0.5 * (phone.start + phone.end)) / typical)
         if spoken[0].start >= 0.35:
             ahead = (mouth.times > spoken[0].start - 0.34) & (mouth.times < spoken[0].start - 0.10)
             breaths.append(mouth.centre[ahead].max() > 1.5)
     rows = [
-        median_row(
-            "mouth before voice", "ms", [1e3 * v for v in onset], 80, 300, "D1 Chandrasekaran et al. 2009"
-        ),
+        median_row("mouth before voice", "ms", [1e3 * v for v in onset], 80, 300, "D1 Chandrasekaran et al. 2009"),
         median_row(
             "half rounding before u w",
             "ms",
             [1e3 * v for v in rounding if np.isfinite(v)],
             80,
             200,
-            "D13 Noiray et al. 2011",
+            "D13 Noiray et al. 2011" + USUAL,
         ),
         Row(
             "breath before the first word",
             "",
             float(np.mean(breaths)),
             f"share of the {len(breaths)} clips that begin with >= .35 s of silence; opening > 1.5 mm",
-            0.3,
+            0.5,
             0.8,
-            "D19 Scobbie 2011",
+            "D19 Scobbie 2011" + USUAL,
         ),
         median_row(
-            "return to rest after voice", "ms", [1e3 * v for v in release], 200, 400, "D20 Krivokapic 2020"
+            "return to rest after voice",
+            "ms",
+            [1e3 * v for v in release],
+            250,
+            400,
+            OURS + ", after D20 Krivokapic 2020",
+            explanation="until a tenth is left; clips end .25-.40 s after the last sound, with the lips closed",
+            bound=(190, 400),
         ),
     ]
     if short:
-        rows.append(median_row("opening kept in pauses < .3 s", "", short, 0.2, 0.8, "D20"))
+        source = OURS + ", after D20 Krivokapic 2020"
+        rows.append(median_row("opening kept in pauses < .3 s", "of mean", short, 0.3, 0.5, source))
     return rows
 
 
@@ -242,7 +248,7 @@ def speeds(mouths: list[Mouth]) -> list[Row]:
     """Peak speeds of each utterance."""
     lip = [np.linalg.norm(np.diff(m.lip, axis=0), axis=1).max() * m.clip.fps for m in mouths]
     jaws = [np.abs(np.diff(m.jaw)).max() * m.clip.fps for m in mouths]
-    source = "D10 Birkholz & Hoole 2012, McClean 2000"
+    source = "D10 Birkholz & Hoole 2012, McClean 2000" + USUAL
     return [
         median_row("lower lip peak speed", "mm/s", lip, 80, 300, source),
         Row("lower lip, fastest clip", "mm/s", max(lip), "", 0, 300, source),

@@ -10,7 +10,7 @@ from scipy.optimize import nnls
 from a2f.data import demo_measures as dm
 from a2f.data.clip import SPLITS, Dataset
 from a2f.data.demo_measures import Mouth
-from a2f.data.demo_report import OURS, Row, median_row
+from a2f.data.demo_report import OURS, USUAL, Row, median_row
 
 
 def counts(dataset: Dataset, styles: dict[str, dict]) -> list[Row]:
@@ -56,7 +56,7 @@ def sound(mouths: list[Mouth]) -> list[Row]:
     # area movement per octave, as coherence spectra are read
     peaks = frequency[band][np.argmax((power * frequency)[band])]
     return [
-        median_row("area with sound level (r)", "", related, 0.3, 0.75, "D15 Chandrasekaran et al. 2009"),
+        median_row("area with sound level (r)", "", related, 0.3, 0.75, "D15 Chandrasekaran et al. 2009" + USUAL),
         Row("peak of area spectrum", "Hz", float(peaks), "power times frequency", 2, 7, "D15"),
     ]
 
@@ -83,7 +83,7 @@ def eyes_and_brows(mouths: list[Mouth]) -> list[Row]:
             33,
             "D21 Bentivoglio 1997, Doughty 2001",
         ),
-        Row("brow raises, neutral", "/min", brows / neutral, "higher than 0.9 mm", 3, 15, "D22 Cave 1996"),
+        Row("brow raises, neutral", "/min", brows / neutral, "higher than 0.9 mm", 3, 15, "D22 Cave 1996" + USUAL),
     ]
 
 
@@ -96,10 +96,7 @@ def styles(dataset: Dataset, table: dict[str, dict]) -> list[Row]:
     means = np.stack([clip.coefficients.mean(axis=0).astype(np.float64) for clip in clips]) @ basis
     apart = {}
     for name in dict.fromkeys(person):
-        own = {
-            m: means[[p == name and q == m for p, q in zip(person, mode, strict=True)]]
-            for m in dict.fromkeys(mode)
-        }
+        own = {m: means[[p == name and q == m for p, q in zip(person, mode, strict=True)]] for m in dict.fromkeys(mode)}
         within = np.mean([np.linalg.norm(g - g.mean(axis=0), axis=1).mean() for g in own.values()])
         centres = np.stack([g.mean(axis=0) for g in own.values()])
         pairs = np.linalg.norm(centres[:, None] - centres[None], axis=-1)[np.triu_indices(len(centres), 1)]

@@ -132,7 +132,7 @@ def smoothstep(x: np.ndarray) -> np.ndarray:
 
 
 def speaking(line: TimeLine, times: np.ndarray, onset_lead: np.ndarray,
-             pause_floor: float = 0.42) -> np.ndarray:
+             pause_floor: float = 0.15) -> np.ndarray:
     """How far the mouth has left its rest posture, 0..1.
 
     It leaves rest `onset_lead` seconds before the voice (D1), returns with a half-decay of about 120 ms
@@ -152,7 +152,7 @@ def speaking(line: TimeLine, times: np.ndarray, onset_lead: np.ndarray,
         fall = 1.0 - smoothstep((times - (end - 0.02)) / min(0.50, max(line.duration - end, 0.2)))
         level = np.maximum(level, rise * fall)
     for start, end in line.short_pauses:
-        depth = (1.0 - pause_floor) * min(1.0, (end - start) / 0.12)
-        middle, half = 0.5 * (start + end) - 0.02, 0.5 * (end - start) + 0.08
+        depth = (1.0 - pause_floor) * min(1.0, (end - start) / 0.09)
+        middle, half = 0.5 * (start + end) - 0.01, 0.5 * (end - start) + 0.08
         level = level * (1.0 - depth * (1.0 - smoothstep(np.abs(times - middle) / half)))
     return level

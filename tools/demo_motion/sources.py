@@ -1,5 +1,7 @@
 """The literature behind the rules: D1..D22, cited by id in the other modules' comments.
 
+Abstracts were read, most full texts were not: millimetres, mm/s and mm^2 below are usual ranges, not quotations.
+
 D1  The mouth moves 100-300 ms before the voice at the start of an utterance. Chandrasekaran et al. 2009,
     PLoS Comput Biol.
 D2  Inside running speech sound lags vision by about -20..+70 ms; only utterance onsets show long leads.
