@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from a2f.animation import Animation
-from a2f.audio import SAMPLE_RATE, read_audio, resample
+from a2f.audio import SAMPLE_RATE, read_audio, resample, to_mono_float
 from a2f.batches import whole_motion
 from a2f.config import Config
 from a2f.data import Clip, open_dataset
@@ -76,7 +76,7 @@ class Animator:
 
         Parameters
         ----------
-        waveform : ndarray, (S,) float32
+        waveform : ndarray, (S,) or (S, channels), float or integer
         template : ndarray, (N, 3)
             The face to move, in the topology's unit.
         style : Tensor, Clip, Animation or None
@@ -94,7 +94,7 @@ class Animator:
             raise BadInput(f"the template has shape {template.shape}, expected ({self.topology.num_vertices}, 3)")
         if not isinstance(style, torch.Tensor):
             style = self.style(style)
-        sound = resample(np.asarray(waveform, dtype=np.float32), sample_rate, SAMPLE_RATE)
+        sound = resample(to_mono_float(waveform), sample_rate, SAMPLE_RATE)
         fps = self.config.data.fps
         found = torch.from_numpy(encode(self.encoder, sound))[None]
         frames = frame_count(sound, fps)
@@ -152,8 +152,9 @@ def newest_run(root: str | os.PathLike = "build") -> Path:
     runs = []
     for marker in Path(root).glob("**/finished.json"):
         config, _ = read_run_config(marker.parent)
-        if config.model.composite and config.training.sparsity_weight > 0:
-            runs.append((config.name != "smoke", marker.stat().st_mtime, marker.parent))
+        preset, _, row = config.name.partition(":")
+        if row in ("", "ours") and preset != "quickstart":
+            runs.append((preset != "smoke", marker.stat().st_mtime, marker.parent))
     if not runs:
         raise MissingData(
             f"no trained model is under {root}; run `make reproduce`, or `a2f train --out {root}/mine`, or name "
@@ -239,6 +240,12 @@ def animate(
 
     if not wavs:
         raise BadInput("no sound file was given")
+    stems = [Path(wav).stem for wav in wavs]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise BadInput(
+            f"several sound files are called {twice[0]!r}; their results would overwrite each other in {out}"
+        )
     animator = load(checkpoint or newest_run())
     face, vector = _template(template, animator), animator.style(_style(style, animator))
     written: list[Path] = []

@@ -33,7 +33,17 @@ def encode(encoder: AudioEncoder, waveform: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, (T_a, C) float32
+
+    Raises
+    ------
+    BadInput
+        If the waveform is not one channel of at least 0.05 s of finite samples.
     """
+    if waveform.ndim != 1 or len(waveform) < 0.05 * SAMPLE_RATE or not np.isfinite(waveform).all():
+        raise BadInput(
+            f"a waveform of shape {waveform.shape} cannot be encoded; at least 0.05 s of finite samples of one channel "
+            f"are needed, {SAMPLE_RATE // 20} at {SAMPLE_RATE} Hz"
+        )
     was_training = encoder.training
     encoder.eval()
     try:
@@ -116,7 +126,7 @@ def _read(path: Path, feature_dim: int) -> np.ndarray | None:
 
 
 def frame_count(waveform: np.ndarray, fps: float) -> int:
-    """Return how many mesh frames cover a waveform at 16 kHz, at least one.
+    """Return how many whole mesh frames a waveform at 16 kHz lasts, at least one.
 
     Raises
     ------
@@ -125,4 +135,5 @@ def frame_count(waveform: np.ndarray, fps: float) -> int:
     """
     if len(waveform) == 0:
         raise BadInput("the waveform is empty")
-    return max(1, int(len(waveform) / SAMPLE_RATE * fps))
+    # multiplied first: n / 16000 * 30 falls short of a whole number of frames for some n
+    return max(1, int(len(waveform) * fps / SAMPLE_RATE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def _make_dataset(dense: bool = False, seed: int = 0, sentences: int = 6) -> Dat
             frames = 40 + sentence
             phase = rng.normal(size=RANK) + sentence
             motion = (np.sin(0.3 * np.arange(frames)[:, None] + phase) * (1 + subject)).astype(np.float32)
-            sound = (0.1 * rng.normal(size=int(frames / 30 * RATE))).astype(np.float32)
+            sound = (0.1 * rng.normal(size=math.ceil(frames / 30 * RATE))).astype(np.float32)
             if dense:
                 faces = template + np.tensordot(motion, basis, axes=1)
                 how: dict = {"read_vertices": lambda faces=faces: faces}
@@ -134,3 +135,20 @@ def tiny_config(hubert_folder: Path) -> Config:
         validation_clips=3,
         clips_per_subject=None,
     )
+
+
+@pytest.fixture(scope="session")
+def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of audio features that all tiny runs share."""
+    return tmp_path_factory.mktemp("features")
+
+
+@pytest.fixture(scope="session")
+def tiny_run(
+    tiny_config: Config, dataset: Dataset, feature_cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A finished run of `tiny_config` with seed 1, its audio encoder tuned; no test may change it."""
+    from a2f.training import train
+
+    out = tmp_path_factory.mktemp("run") / "tiny"
+    return train(tiny_config, dataset, out, seed=1, cache=feature_cache, progress=False)

@@ -36,9 +36,7 @@ def test_unsigned_bytes_are_silent_at_128():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
 def test_floats_are_taken_as_they_are(dtype):
-    np.testing.assert_array_equal(
-        to_mono_float(np.array([-1, 0.25, 1.5], dtype)), np.float32([-1, 0.25, 1.5])
-    )
+    np.testing.assert_array_equal(to_mono_float(np.array([-1, 0.25, 1.5], dtype)), np.float32([-1, 0.25, 1.5]))
 
 
 def test_channels_are_averaged():
@@ -66,9 +64,7 @@ def test_resampling_keeps_a_sine_where_and_as_loud_as_it_was(rate):
     assert heard.dtype == np.float32 and abs(len(heard) - 16_000) <= 1
     assert abs(loudest(heard, 16_000) - 440) < 1
     middle = slice(2000, 14_000)
-    np.testing.assert_allclose(
-        heard[middle], sine(16_000)[: len(heard)][middle], atol=2e-3
-    )  # nor is it delayed
+    np.testing.assert_allclose(heard[middle], sine(16_000)[: len(heard)][middle], atol=2e-3)  # nor is it delayed
 
 
 def test_resampling_lets_nothing_fold_down():
@@ -118,9 +114,7 @@ def test_a_missing_file_is_named(tmp_path):
         read_audio(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"RIFF", b"this is no sound at all" * 100], ids=["empty", "cut", "text"]
-)
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"this is no sound at all" * 100], ids=["empty", "cut", "text"])
 def test_a_file_that_is_no_sound_is_refused_with_what_would_do(tmp_path, content):
     (tmp_path / "a.wav").write_bytes(content)
     with pytest.raises(BadInput, match=r"a\.wav cannot be read as a sound file .*give a wav, flac"):

@@ -140,9 +140,7 @@ def test_too_few_clips_or_no_other_sentence_are_refused(dataset):
     with pytest.raises(BadInput, match="12 training clips do not fill a batch of 13"):
         Batches(train_clips(dataset), config(batch_size=13), seed=0)
     lonely = [dataclasses.replace(c, sentence="t0") for c in train_clips(dataset)]
-    with pytest.raises(
-        BadInput, match="subject s0 has no other sentence in style 'a'.*style_source='target'"
-    ):
+    with pytest.raises(BadInput, match="subject s0 has no other sentence in style 'a'.*style_source='target'"):
         Batches(lonely, config(), seed=0)
     assert len(Batches(lonely, config(style_source="target"), seed=0)) == 3
 

@@ -91,9 +91,7 @@ def test_around_one_a_zero_style_changes_nothing():
 
 def test_normalised_audio_does_not_know_its_level_or_offset():
     audio = torch.randn(B, T, K, dtype=torch.float64)
-    torch.testing.assert_close(
-        instance_normalise(100 * audio + 7), instance_normalise(audio), rtol=1e-4, atol=1e-4
-    )
+    torch.testing.assert_close(instance_normalise(100 * audio + 7), instance_normalise(audio), rtol=1e-4, atol=1e-4)
 
 
 def test_constant_audio_is_normalised_to_zero():

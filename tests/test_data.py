@@ -26,9 +26,7 @@ def demo():
 def test_vertices_are_the_template_plus_coefficients_times_basis(dataset):
     clip = dataset.clips[0]
     for t in (0, 7, clip.num_frames - 1):
-        expected = clip.template + sum(
-            c * row for c, row in zip(clip.coefficients[t], clip.basis, strict=True)
-        )
+        expected = clip.template + sum(c * row for c, row in zip(clip.coefficients[t], clip.basis, strict=True))
         np.testing.assert_allclose(clip.vertices[t], expected, rtol=1e-5, atol=1e-5)
     assert clip.vertices.dtype == np.float32 and clip.vertices.shape == (clip.num_frames, 30, 3)
     assert clip.duration == clip.num_frames / 30
@@ -42,9 +40,7 @@ def test_a_clip_offers_vertices_in_exactly_one_way(dataset):
         {"basis": None},
         {"coefficients": None, "basis": None},
     ):
-        with pytest.raises(
-            BadInput, match="s0-0: give either read_vertices, or coefficients with their basis"
-        ):
+        with pytest.raises(BadInput, match="s0-0: give either read_vertices, or coefficients with their basis"):
             dataclasses.replace(clip, **change)
 
 
@@ -77,9 +73,7 @@ def test_a_style_partner_shares_who_and_how_but_not_what(dataset):
 def test_style_partners_depend_on_clip_and_seed_alone(dataset):
     first = [dataset.style_partner(clip, 0).name for clip in dataset.clips]
     assert [dataset.style_partner(clip, 0).name for clip in reversed(dataset.clips)][::-1] == first
-    assert any(
-        [dataset.style_partner(clip, seed).name for clip in dataset.clips] != first for seed in range(1, 5)
-    )
+    assert any([dataset.style_partner(clip, seed).name for clip in dataset.clips] != first for seed in range(1, 5))
 
 
 def test_a_subject_without_another_sentence_has_no_partner(dataset):
@@ -227,9 +221,7 @@ def test_demo_jaw_follows_the_vowels(demo):
     opening: dict[str, list] = {"open": [], "closed": []}
     for clip in demo.split("test"):
         for phone in clip.phones:
-            kind = (
-                "open" if phone.symbol in ("aa", "ae", "ao") else "closed" if phone.symbol in "mbp" else None
-            )
+            kind = "open" if phone.symbol in ("aa", "ae", "ao") else "closed" if phone.symbol in "mbp" else None
             frame = round((phone.start + phone.end) / 2 * clip.fps)
             if kind and frame < clip.num_frames:
                 opening[kind].append(clip.coefficients[frame, jaw])

@@ -62,9 +62,7 @@ def test_windows_of_long_audio_agree_with_a_whole_pass(toy, seconds):
 def test_windows_agree_for_a_convolutional_front_end_without_padding(hubert_folder):
     """HuBERT's first feature is centred 12.5 ms in, and a window has a feature less than its length."""
     encoder = load_audio_encoder(ModelConfig(audio_encoder=str(hubert_folder), normalise_waveform=False))
-    encoder.network.encoder.layers = (
-        torch.nn.ModuleList()
-    )  # attention sees everything; the front end does not
+    encoder.network.encoder.layers = torch.nn.ModuleList()  # attention sees everything; the front end does not
     encoder.forward = lambda wave: encoder.network.feature_extractor(wave).transpose(1, 2)
     wave = noise(14.6)
     whole = encode(encoder, wave)
@@ -117,9 +115,7 @@ def damage(path, how: str) -> None:
         np.savez(path, features=np.full((5, 3), np.nan, np.float16))
 
 
-@pytest.mark.parametrize(
-    "how", ["cut", "empty", "flipped", "text", "other array", "other width", "not finite"]
-)
+@pytest.mark.parametrize("how", ["cut", "empty", "flipped", "text", "other array", "other width", "not finite"])
 def test_a_damaged_file_is_made_again(toy, dataset, tmp_path, how):
     clip = dataset.clips[0]
     fresh = FeatureCache(toy, tmp_path).at_encoder_rate(clip)
@@ -152,9 +148,7 @@ def test_sound_at_another_rate_is_brought_to_16_khz(toy, dataset, tmp_path):
     slow = np.sin(2 * np.pi * 200 * np.arange(8000) / 8000).astype(np.float32)
     fast = np.sin(2 * np.pi * 200 * np.arange(16_000) / 16_000).astype(np.float32)
     cache = FeatureCache(toy, tmp_path)
-    one = cache.at_encoder_rate(
-        dataclasses.replace(clip, name="8k", sample_rate=8000, read_waveform=lambda: slow)
-    )
+    one = cache.at_encoder_rate(dataclasses.replace(clip, name="8k", sample_rate=8000, read_waveform=lambda: slow))
     other = cache.at_encoder_rate(dataclasses.replace(clip, name="16k", read_waveform=lambda: fast))
     np.testing.assert_allclose(one[3:-3], other[3:-3], atol=0.02)
 
@@ -172,10 +166,25 @@ def test_features_at_frames_are_one_for_each(toy, dataset, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "samples, fps, frames", [(16_000, 30, 30), (16_000, 60, 60), (1, 30, 1), (8_100, 30, 15)]
+    "samples, fps, frames",
+    [(16_000, 30, 30), (16_000, 60, 60), (1, 30, 1), (8_100, 30, 15), (65_600, 30, 123), (65_599, 30, 122)],
 )
 def test_frames_that_fit_under_a_sound(samples, fps, frames):
     assert frame_count(np.zeros(samples), fps) == frames
+
+
+@pytest.mark.parametrize(
+    "wave, named",
+    [
+        (np.zeros(799, np.float32), "at least 0.05 s"),
+        (np.zeros((2, 16_000), np.float32), r"\(2, 16000\).*one channel"),
+        (np.full(16_000, np.inf, np.float32), "finite"),
+    ],
+)
+def test_what_is_no_sound_is_refused_before_the_encoder_sees_it(toy, wave, named):
+    with pytest.raises(BadInput, match=named):
+        encode(toy, wave)
+    assert not toy.calls
 
 
 def test_no_sound_has_no_frames():

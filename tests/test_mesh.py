@@ -45,9 +45,7 @@ def test_region_ids_are_sorted_and_counted_once():
 
 def test_ids_are_int32():
     topology = make(landmarks={"jaw": [2]})
-    assert (
-        topology.faces.dtype == topology.region("lips").dtype == topology.landmarks["jaw"].dtype == np.int32
-    )
+    assert topology.faces.dtype == topology.region("lips").dtype == topology.landmarks["jaw"].dtype == np.int32
 
 
 @pytest.mark.parametrize(

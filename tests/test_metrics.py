@@ -57,9 +57,7 @@ def test_every_metric_against_loops(pair, small):
     assert found.lip_mean == pytest.approx(mean(lips), rel=1e-5)
     assert found.upper == pytest.approx(mean(upper), rel=1e-5)
     assert found.face == pytest.approx(mean(face), rel=1e-5)
-    assert found.lip_max == pytest.approx(
-        sum(max(distance(t, v) for v in lips) for t in range(T)) / T, rel=1e-5
-    )
+    assert found.lip_max == pytest.approx(sum(max(distance(t, v) for v in lips) for t in range(T)) / T, rel=1e-5)
     cost = np.array([[np.mean([distance(t, v, u) for v in face]) for u in range(T)] for t in range(T)])
     assert found.f_dtw == pytest.approx(slow_dtw(cost), rel=1e-5)
     assert found.f_dtw_per_frame == pytest.approx(found.f_dtw / T) and found.frames == T

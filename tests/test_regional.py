@@ -96,9 +96,7 @@ def test_eq_4_data_term_and_its_gradients_are_those_of_the_direct_sum(embedding,
     holder.embedding = embedding
     found = data_loss(holder, features, target, form)
     squared = direct_error(embedding, features, target)
-    expected = sum(
-        (squared[b, t].sqrt() if form == "norm" else squared[b, t]) for b in range(B) for t in range(T)
-    )
+    expected = sum((squared[b, t].sqrt() if form == "norm" else squared[b, t]) for b in range(B) for t in range(T))
     expected = expected / (B * T)
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=0)
     wanted = torch.autograd.grad(expected, [embedding.weight, features])

@@ -20,18 +20,6 @@ from a2f.models import Audio2Face, load_audio_encoder
 from a2f.training import learning_rate, train, validate
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """Features of the tiny data set, shared by all runs of this module."""
-    return tmp_path_factory.mktemp("features")
-
-
-@pytest.fixture(scope="module")
-def finished(tiny_config, dataset, cache, tmp_path_factory):
-    """One undisturbed run, to compare with; no test may change it."""
-    return train(tiny_config, dataset, tmp_path_factory.mktemp("run") / "a", seed=1, cache=cache, progress=False)
-
-
 def contents(run) -> dict[str, bytes]:
     """All of a run that the seed decides; the wall clock it does not."""
     found = {path.name: path.read_bytes() for path in run.iterdir()}
@@ -69,51 +57,51 @@ def test_one_cycle_rises_over_a_tenth_and_falls_along_a_cosine_to_nearly_nothing
 # ---- what a run leaves
 
 
-def test_a_finished_run_holds_what_it_needs_to_be_used(finished, tiny_config, dataset):
-    assert {path.name for path in finished.iterdir()} == {
+def test_a_finished_run_holds_what_it_needs_to_be_used(tiny_run, tiny_config, dataset):
+    assert {path.name for path in tiny_run.iterdir()} == {
         "config.json", "best.safetensors", "last.safetensors", "history.json", "finished.json", "topology.npz",
     }  # fmt: skip
-    described = json.loads((finished / "config.json").read_text())
+    described = json.loads((tiny_run / "config.json").read_text())
     assert Config.from_dict(described["config"]) == tiny_config
     assert (described["num_vertices"], described["audio_dim"], described["seed"]) == (30, 16, 1)
-    assert Topology.load(finished / "topology.npz").region("lips").tolist() == list(range(6))
-    marker = json.loads((finished / "finished.json").read_text())
+    assert Topology.load(tiny_run / "topology.npz").region("lips").tolist() == list(range(6))
+    marker = json.loads((tiny_run / "finished.json").read_text())
     assert marker["epochs"] == 6 and marker["steps"] == 6 * 3
-    model = Audio2Face.from_pretrained(finished)
+    model = Audio2Face.from_pretrained(tiny_run)
     assert marker["parameters"] == sum(p.numel() for p in model.parameters())
 
 
-def test_history_has_a_row_an_epoch_and_validates_when_asked(finished, tiny_config):
-    rows = history(finished)
+def test_history_has_a_row_an_epoch_and_validates_when_asked(tiny_run, tiny_config):
+    rows = history(tiny_run)
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert [row["step"] for row in rows] == [3, 6, 9, 12, 15, 18]
     assert [row["epoch"] for row in rows if "val_loss" in row] == [2, 4, 6]
     assert [row["encoder_frozen"] for row in rows] == [True] * 3 + [False] * 3
-    marker = json.loads((finished / "finished.json").read_text())
+    marker = json.loads((tiny_run / "finished.json").read_text())
     assert marker["best_val_loss"] == min(row["val_loss"] for row in rows if "val_loss" in row)
     assert rows[-1]["learning_rate"] == learning_rate(tiny_config.training, 17, 18)
 
 
-def test_the_data_is_normalised_by_training_templates_alone(finished, dataset):
+def test_the_data_is_normalised_by_training_templates_alone(tiny_run, dataset):
     faces = np.stack(list({c.subject: c.template for c in dataset.split("train")}.values())).astype(np.float64)
-    model = Audio2Face.from_pretrained(finished)
+    model = Audio2Face.from_pretrained(tiny_run)
     mean = faces.mean((0, 1))
     np.testing.assert_allclose(model.data_mean, mean, rtol=1e-5)
     assert model.data_std.item() == pytest.approx(math.sqrt(((faces - mean) ** 2).mean()), rel=1e-5)
 
 
-def test_unfreezing_changes_the_encoder_and_the_run_keeps_it(finished, tiny_config):
+def test_unfreezing_changes_the_encoder_and_the_run_keeps_it(tiny_run, tiny_config):
     pretrained = load_audio_encoder(tiny_config.model).state_dict()
-    last = load_file(finished / "last.safetensors")
+    last = load_file(tiny_run / "last.safetensors")
     tuned = {k.removeprefix("audio_encoder."): v for k, v in last.items() if k.startswith("audio_encoder.")}
     assert set(tuned) == set(pretrained)
     changed = {key for key in tuned if not torch.equal(tuned[key], pretrained[key])}
     assert any("feature_extractor" in key for key in changed) and any("encoder.layers.1" in key for key in changed)
 
 
-def test_a_frozen_encoder_is_not_stored_with_the_run(tiny_config, dataset, cache, tmp_path):
+def test_a_frozen_encoder_is_not_stored_with_the_run(tiny_config, dataset, feature_cache, tmp_path):
     config = tiny_config.replace(freeze_epochs=None, epochs=1)
-    run = train(config, dataset, tmp_path / "run", cache=cache, progress=False)
+    run = train(config, dataset, tmp_path / "run", cache=feature_cache, progress=False)
     assert not any(key.startswith("audio_encoder.") for key in load_file(run / "last.safetensors"))
     assert all(row["encoder_frozen"] for row in history(run))
 
@@ -121,28 +109,29 @@ def test_a_frozen_encoder_is_not_stored_with_the_run(tiny_config, dataset, cache
 # ---- reproducibility
 
 
-def test_the_same_seed_gives_the_same_digits(finished, tiny_config, dataset, cache, tmp_path):
+def test_the_same_seed_gives_the_same_digits(tiny_run, tiny_config, dataset, feature_cache, tmp_path):
     torch.manual_seed(12345)  # whatever else goes on in the process
-    again = train(tiny_config, dataset, tmp_path / "b", seed=1, cache=cache, progress=False)
-    assert contents(again) == contents(finished)
+    again = train(tiny_config, dataset, tmp_path / "b", seed=1, cache=feature_cache, progress=False)
+    assert contents(again) == contents(tiny_run)
 
 
-def test_another_seed_gives_other_digits(finished, tiny_config, dataset, cache, tmp_path):
+def test_another_seed_gives_other_digits(tiny_run, tiny_config, dataset, feature_cache, tmp_path):
     config = tiny_config.replace(epochs=2)
     rows = [
-        history(train(config, dataset, tmp_path / str(seed), seed=seed, cache=cache, progress=False)) for seed in (1, 2)
+        history(train(config, dataset, tmp_path / str(seed), seed=seed, cache=feature_cache, progress=False))
+        for seed in (1, 2)
     ]
     assert rows[0][0]["train_loss"] != rows[1][0]["train_loss"]
     assert rows[0][1]["val_loss"] != rows[1][1]["val_loss"]
 
 
-def test_nobody_elses_random_numbers_move(tiny_config, dataset, cache, tmp_path):
+def test_nobody_elses_random_numbers_move(tiny_config, dataset, feature_cache, tmp_path):
     """Through the unfreezing too, where dropout would draw from torch's and masking from numpy's numbers."""
     config = tiny_config.replace(epochs=2, freeze_epochs=1, validate_every=1)
     torch.manual_seed(7)
     torch_before = torch.get_rng_state()
     numpy_before = json.dumps(np.random.get_state(legacy=False), default=str)  # noqa: NPY002
-    train(config, dataset, tmp_path / "run", cache=cache, progress=False)
+    train(config, dataset, tmp_path / "run", cache=feature_cache, progress=False)
     assert torch.equal(torch.get_rng_state(), torch_before)
     assert json.dumps(np.random.get_state(legacy=False), default=str) == numpy_before  # noqa: NPY002
 
@@ -159,7 +148,7 @@ def interrupt_after(*epochs: int):
     return on_epoch
 
 
-def test_an_interrupted_run_goes_on_to_the_same_digits(finished, tiny_config, dataset, cache, tmp_path):
+def test_an_interrupted_run_goes_on_to_the_same_digits(tiny_run, tiny_config, dataset, feature_cache, tmp_path):
     """Cut off after a validated frozen epoch, between validations, just after and well after the unfreezing."""
     out = tmp_path / "run"
     for epoch in (1, 2, 3, 4, 5):
@@ -169,37 +158,37 @@ def test_an_interrupted_run_goes_on_to_the_same_digits(finished, tiny_config, da
                 dataset,
                 out,
                 seed=1,
-                cache=cache,
+                cache=feature_cache,
                 progress=False,
                 on_epoch=interrupt_after(epoch),
             )
         assert not (out / "finished.json").exists()
         assert (out / "state.pt").exists() is (epoch >= 2)
-    train(tiny_config, dataset, out, seed=1, cache=cache, progress=False)
-    assert contents(out) == contents(finished)
+    train(tiny_config, dataset, out, seed=1, cache=feature_cache, progress=False)
+    assert contents(out) == contents(tiny_run)
 
 
-def test_going_on_starts_where_it_stopped(tiny_config, dataset, cache, tmp_path):
+def test_going_on_starts_where_it_stopped(tiny_config, dataset, feature_cache, tmp_path):
     with pytest.raises(Interrupted):
-        train(tiny_config, dataset, tmp_path, seed=1, cache=cache, progress=False, on_epoch=interrupt_after(4))
+        train(tiny_config, dataset, tmp_path, seed=1, cache=feature_cache, progress=False, on_epoch=interrupt_after(4))
     seen: list[int] = []
     train(
         tiny_config,
         dataset,
         tmp_path,
         seed=1,
-        cache=cache,
+        cache=feature_cache,
         progress=False,
         on_epoch=lambda r: seen.append(r["epoch"]),
     )
     assert seen == [5, 6]
 
 
-def test_dense_and_factored_clips_train_alike(tiny_config, dataset, dense_dataset, cache, tmp_path):
+def test_dense_and_factored_clips_train_alike(tiny_config, dataset, dense_dataset, feature_cache, tmp_path):
     """A basis is a way to compute, not another objective."""
     config = tiny_config.replace(epochs=2, freeze_epochs=None, validate_every=1)
     one, other = (
-        history(train(config, data, tmp_path / str(data.basis is None), cache=cache, progress=False))
+        history(train(config, data, tmp_path / str(data.basis is None), cache=feature_cache, progress=False))
         for data in (dataset, dense_dataset)
     )
     for a, b in zip(one, other, strict=True):
@@ -209,29 +198,29 @@ def test_dense_and_factored_clips_train_alike(tiny_config, dataset, dense_datase
 # ---- folders
 
 
-def test_a_finished_run_is_left_as_it_is(finished, tiny_config, dataset):
-    before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in finished.iterdir()}
+def test_a_finished_run_is_left_as_it_is(tiny_run, tiny_config, dataset):
+    before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in tiny_run.iterdir()}
 
     def nobody(row):
         raise AssertionError("trained again")
 
-    assert train(tiny_config, dataset, finished, seed=1, progress=False, on_epoch=nobody) == finished
-    assert before == {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in finished.iterdir()}
+    assert train(tiny_config, dataset, tiny_run, seed=1, progress=False, on_epoch=nobody) == tiny_run
+    assert before == {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in tiny_run.iterdir()}
 
 
 @pytest.mark.parametrize("change, seed", [({"learning_rate": 1e-3}, 1), ({"composite": False}, 1), ({}, 2)])
-def test_a_folder_of_another_run_is_refused_and_unharmed(finished, tiny_config, dataset, change, seed):
-    before = contents(finished)
+def test_a_folder_of_another_run_is_refused_and_unharmed(tiny_run, tiny_config, dataset, change, seed):
+    before = contents(tiny_run)
     with pytest.raises(BadInput, match=f"already holds run 'tiny' with seed 1.*seed {seed}; give another folder"):
-        train(tiny_config.replace(**change), dataset, finished, seed=seed, progress=False)
-    assert contents(finished) == before
+        train(tiny_config.replace(**change), dataset, tiny_run, seed=seed, progress=False)
+    assert contents(tiny_run) == before
 
 
 # ---- learning
 
 
 @pytest.mark.parametrize("loss", ["squared", "norm"])
-def test_one_clip_can_be_learnt_by_heart(loss, tiny_config, dataset, cache, tmp_path):
+def test_one_clip_can_be_learnt_by_heart(loss, tiny_config, dataset, feature_cache, tmp_path):
     """Far below the error of the best motionless face, so it is the motion that is learnt."""
     clip = dataset.clips[0]
     copies = [dataclasses.replace(clip, name=f"copy {i}") for i in range(30)]  # an epoch of 30 steps
@@ -240,7 +229,7 @@ def test_one_clip_can_be_learnt_by_heart(loss, tiny_config, dataset, cache, tmp_
         motion_dim=32, epochs=5, freeze_epochs=None, batch_size=1, crop_frames=40, style_source="target",
         learning_rate=1e-2, validate_every=5, validation_clips=1, loss=loss, sparsity_weight=0.0,
     )  # fmt: skip
-    run = train(config, alone, tmp_path / "run", cache=cache, progress=False)
+    run = train(config, alone, tmp_path / "run", cache=feature_cache, progress=False)
     moved = (clip.vertices - clip.template) / Audio2Face.from_pretrained(run).data_std.item()
     residual = np.square(moved - moved.mean(0)).sum((1, 2))
     still = residual.mean() if loss == "squared" else np.sqrt(residual).mean()
@@ -249,11 +238,11 @@ def test_one_clip_can_be_learnt_by_heart(loss, tiny_config, dataset, cache, tmp_
     assert losses[-1] < (0.05 if loss == "squared" else 0.25) * still
 
 
-def test_beta_makes_w_smaller(tiny_config, dataset, cache, tmp_path):
+def test_beta_makes_w_smaller(tiny_config, dataset, feature_cache, tmp_path):
     sizes = []
     for beta in (0.0, 1e-2, 1.0):
         config = tiny_config.replace(sparsity_weight=beta, epochs=4, freeze_epochs=None, validate_every=4)
-        run = train(config, dataset, tmp_path / str(beta), cache=cache, progress=False)
+        run = train(config, dataset, tmp_path / str(beta), cache=feature_cache, progress=False)
         sizes.append(history(run)[-1]["sparsity"])
     assert sizes == sorted(sizes, reverse=True) and sizes[2] < sizes[0]
 
@@ -273,9 +262,9 @@ def test_beta_makes_w_smaller(tiny_config, dataset, cache, tmp_path):
     ],
     ids=lambda change: ",".join(change),
 )
-def test_every_ablation_trains(change, tiny_config, dataset, cache, tmp_path):
+def test_every_ablation_trains(change, tiny_config, dataset, feature_cache, tmp_path):
     config = tiny_config.replace(epochs=1, **change)
-    (row,) = history(train(config, dataset, tmp_path / "run", cache=cache, progress=False))
+    (row,) = history(train(config, dataset, tmp_path / "run", cache=feature_cache, progress=False))
     assert math.isfinite(row["train_loss"]) and math.isfinite(row["val_face"])
 
 
@@ -283,7 +272,7 @@ def test_every_ablation_trains(change, tiny_config, dataset, cache, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(
-    tiny_config, make_dataset, cache, tmp_path
+    tiny_config, make_dataset, feature_cache, tmp_path
 ):
     data, out = make_dataset(), tmp_path / "run"
     good: dict[str, bytes] = {}
@@ -294,14 +283,14 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_checkpoint(
             data.clips[3].coefficients[:] = np.nan
 
     with pytest.raises(TrainingDiverged, match=r"loss is nan at step \d+ \(epoch 2.*last.safetensors"):
-        train(tiny_config, data, out, seed=1, cache=cache, progress=False, on_epoch=spoil)
+        train(tiny_config, data, out, seed=1, cache=feature_cache, progress=False, on_epoch=spoil)
     for name in ("last.safetensors", "best.safetensors", "state.pt"):
         assert (out / name).read_bytes() == good[name], name
     assert not (out / "finished.json").exists()
 
 
 def test_an_epoch_whose_last_step_breaks_the_weights_leaves_the_last_checkpoint(
-    tiny_config, dataset, cache, tmp_path, monkeypatch
+    tiny_config, dataset, feature_cache, tmp_path, monkeypatch
 ):
     import a2f.training as training
 
@@ -323,7 +312,7 @@ def test_an_epoch_whose_last_step_breaks_the_weights_leaves_the_last_checkpoint(
             kept.update({path.name: path.read_bytes() for path in out.iterdir()})
 
     with pytest.raises(TrainingDiverged, match="validation loss is nan after epoch 4"):
-        train(tiny_config, dataset, out, seed=1, cache=cache, progress=False, on_epoch=keep)
+        train(tiny_config, dataset, out, seed=1, cache=feature_cache, progress=False, on_epoch=keep)
     for name in ("last.safetensors", "best.safetensors", "state.pt", "history.json"):
         assert (out / name).read_bytes() == kept[name], name
 
@@ -331,9 +320,9 @@ def test_an_epoch_whose_last_step_breaks_the_weights_leaves_the_last_checkpoint(
 # ---- validation
 
 
-def test_validation_is_the_mean_over_whole_clips_against_their_vertices(finished, tiny_config, dataset, cache):
-    model, encoder = Audio2Face.from_pretrained(finished), load_audio_encoder(tiny_config.model)
-    features = FeatureCache(encoder, cache)
+def test_validation_is_the_mean_over_whole_clips_against_their_vertices(tiny_run, tiny_config, dataset, feature_cache):
+    model, encoder = Audio2Face.from_pretrained(tiny_run), load_audio_encoder(tiny_config.model)
+    features = FeatureCache(encoder, feature_cache)
     clips = dataset.split("val")[:3]
     found = validate(model, encoder, dataset, clips, features, tiny_config, seed=1)
     losses, lips = [], []
@@ -349,9 +338,11 @@ def test_validation_is_the_mean_over_whole_clips_against_their_vertices(finished
     assert found["val_lip"] == pytest.approx(np.mean(lips), rel=1e-4)
 
 
-def test_validation_of_an_unfrozen_encoder_takes_sound_of_any_rate_and_length(finished, tiny_config, dataset, cache):
-    model, encoder = Audio2Face.from_pretrained(finished), load_audio_encoder(tiny_config.model)
-    features = FeatureCache(encoder, cache)
+def test_validation_of_an_unfrozen_encoder_takes_sound_of_any_rate_and_length(
+    tiny_run, tiny_config, dataset, feature_cache
+):
+    model, encoder = Audio2Face.from_pretrained(tiny_run), load_audio_encoder(tiny_config.model)
+    features = FeatureCache(encoder, feature_cache)
     clips = dataset.split("val")[:2]
 
     def at_double_rate(clip):
