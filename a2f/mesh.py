@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from a2f.errors import BadInput, MissingData
-from a2f.files import atomic_path
+from a2f.errors import BadInput
+from a2f.files import atomic_path, read_npz
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,12 +167,8 @@ class Topology:
         MissingData, BadInput
             If the file is not there, or is not such a file.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise MissingData(f"topology file {path} is not there")
+        arrays = read_npz(path)
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = dict(stored)
             return cls.from_arrays(str(arrays["name"]), int(arrays["num_vertices"]), arrays)
-        except (KeyError, IndexError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise BadInput(f"{path} is not a topology file written by a2f: {error}") from None

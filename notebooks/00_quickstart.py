@@ -78,14 +78,19 @@ animation
 
 # %%
 from a2f.animation import Animation
+from a2f.export.video import write_gif
 from a2f.plotting import plot_frames_strip
 
 truth = Animation(
     clip.vertices, clip.fps, clip.topology, clip.waveform, clip.sample_rate, name="ground truth (synthetic)"
 )
-film = session.out / "quickstart.mp4"
-animation.side_by_side([truth]).to_mp4(film, progress=session.progress)
-session.save_file(film, "quickstart.mp4", caption=f"Prediction beside the synthetic ground truth: {clip.text}")
+film, small = session.out / "quickstart.mp4", session.out / "quickstart.gif"
+pair = animation.side_by_side([truth])
+pair.to_mp4(film, progress=session.progress)
+write_gif(small, pair.frames(size=240), animation.fps, width=480)
+caption = f"Prediction beside the synthetic ground truth: {clip.text}"
+session.save_file(film, "quickstart.mp4", caption=caption)
+session.save_file(small, "quickstart.gif", caption=caption)
 
 middle = {phone.symbol: (phone.start + phone.end) / 2 for phone in clip.phones if phone.symbol != "_"}
 rows = {"predicted": animation.vertices, "ground truth (synthetic)": clip.vertices}

@@ -56,7 +56,6 @@ seeds = range(session.seed, session.seed + config.seeds)
 entries = [Entry(name, row, seed) for name, row in rows.items() for seed in seeds]
 root = None if session.data_root is None else str(session.data_root)
 results = run_study(entries, session.runs, root=root, progress=session.progress)
-session.mark_default_run(session.runs / entries[0].folder)
 print(f"{results['ours'][0]['parameters']:,d} parameters, {results['ours'][0]['steps']} steps, seeds {list(seeds)}")
 
 # %% [markdown]

@@ -33,7 +33,7 @@ FLOORS = [
     {"batches", "plotting", "animation"},
     {"training", "animate"},
     {"evaluation"},
-    {"study", "comparison"},
+    {"study", "comparison", "claims"},
     {"origin", "parameters", "readme", "notebooks"},
     {"session", "execute"},
     {"reproduce"},
