@@ -162,8 +162,8 @@ def build_claims(
             "06_sparsity",
             "no ablation",
             f"upper-face error of the paper's configuration {paper['upper']['mean']:.2f} mm; neutral face "
-            f"{neutral_upper:.2f}, mean of the style clip {static_upper:.2f}; minus template and no template embedding: "
-            f"{100 * both['relative']:+.0f} % ({both['verdict']})",
+            f"{neutral_upper:.2f}, mean of the style clip {static_upper:.2f}; minus template and no template "
+            f"embedding: {100 * both['relative']:+.0f} % ({both['verdict']})",
             "does not hold"
             if both["verdict"] == "lower"
             else "undecided"

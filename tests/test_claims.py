@@ -21,7 +21,8 @@ def changes(verdict, relative=-0.2):
 
 @pytest.fixture
 def evidence():
-    floors = [{"method": m, "trained": False, "metrics": cells(2.0)} for m in ("Neutral face", "Mean of the style clip")]
+    names = ("Neutral face", "Mean of the style clip")
+    floors = [{"method": name, "trained": False, "metrics": cells(2.0)} for name in names]
     local = {"share_of_vertices_90": 0.1}
     spread = {"share_of_vertices_90": 0.5}
     return {
