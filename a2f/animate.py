@@ -175,7 +175,7 @@ def _template(source: str | None, animator: Animator) -> np.ndarray:
     if path.suffix == ".npy":
         try:
             vertices = np.load(path, allow_pickle=False)
-        except ValueError as error:
+        except (ValueError, EOFError) as error:
             raise BadInput(f"template {source} cannot be read: {error}") from None
     else:
         import trimesh

@@ -175,10 +175,12 @@ def test_templates_that_cannot_be_used_are_refused_by_name(tmp_path, tiny_run, i
     (tmp_path / "broken.obj").write_text("this is no mesh")
     (tmp_path / "broken.npy").write_bytes(b"this is no array")
     np.save(tmp_path / "small.npy", clip.template[:-1])
+    (tmp_path / "empty.npy").touch()
     for name, error, named in (
         ("nothing.obj", MissingData, "nothing.obj is not a file.*30 vertices"),
         ("broken.obj", BadInput, "broken.obj"),
         ("broken.npy", BadInput, "broken.npy cannot be read"),
+        ("empty.npy", BadInput, "empty.npy cannot be read"),
         ("small.npy", BadInput, r"small.npy has shape \(29, 3\)"),
     ):
         with pytest.raises(error, match=named):
