@@ -35,8 +35,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     config, _ = read_run_config(options.run_folder)
     dataset = open_dataset(options.dataset, root=options.data_root, fps=config.data.fps)
-    cache = options.cache or Path(options.run_folder).parent / "features"
-    method = load_method(options.run_folder, dataset, cache)
+    method = load_method(options.run_folder, dataset, Path(options.run_folder).parent / "features")
     rows = evaluate(method, dataset, split=options.split, protocol=options.protocol, seed=options.seed)
     result = {
         "run": Path(options.run_folder).name,
@@ -66,9 +65,7 @@ def _animate(options: argparse.Namespace) -> int:
     if not options.checkpoint:
         print(f"using the run {run}")
     formats = [name for name in options.format.split(",") if name]
-    written = animate(
-        options.wav, options.out, formats, checkpoint=run, style=options.style, template=options.template
-    )
+    written = animate(options.wav, options.out, formats, checkpoint=run, style=options.style, template=options.template)
     for path in written:
         print(f"written: {path}")
     return _DONE
@@ -101,15 +98,9 @@ def _reproduce(options: argparse.Namespace) -> int:
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dataset", default="demo", metavar="NAME", help="data set (default: demo, which is shipped)"
-    )
-    parser.add_argument(
-        "--data-root", metavar="DIR", help="folder of the data set; the demo corpus needs none"
-    )
-    parser.add_argument(
-        "--seed", type=_seed, default=0, metavar="N", help="seed of everything random (default: 0)"
-    )
+    parser.add_argument("--dataset", default="demo", metavar="NAME", help="data set (default: demo, which is shipped)")
+    parser.add_argument("--data-root", metavar="DIR", help="folder of the data set; the demo corpus needs none")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="seed of everything random (default: 0)")
 
 
 def _seed(text: str) -> int:
@@ -138,12 +129,8 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     command = add("train", _train, "train a model, or go on with an interrupted run")
-    command.add_argument(
-        "--preset", default="demo", metavar="NAME", help="paper, release, demo (default) or smoke"
-    )
-    command.add_argument(
-        "--out", required=True, metavar="DIR", help="folder of the run; an unfinished one goes on"
-    )
+    command.add_argument("--preset", default="demo", metavar="NAME", help="paper, release, demo (default) or smoke")
+    command.add_argument("--out", required=True, metavar="DIR", help="folder of the run; an unfinished one goes on")
     command.add_argument(
         "--set",
         action="append",
@@ -162,48 +149,27 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="which style motion is fed in (default: same-speaker-other-sentence, which leaks nothing)",
     )
-    command.add_argument(
-        "--out", metavar="FILE", help="write the result there as JSON instead of printing it"
-    )
+    command.add_argument("--out", metavar="FILE", help="write the result there as JSON instead of printing it")
     _add_data(command)
 
     command = add("animate", _animate, "make talking faces from speech recordings")
     command.add_argument("wav", nargs="+", metavar="SPEECH", help="recordings: any rate, mono or stereo")
-    command.add_argument(
-        "--out", required=True, metavar="DIR", help="folder for the animations, made if missing"
-    )
-    command.add_argument(
-        "--format", default="mp4,npz", metavar="LIST", help="what to write (default: mp4,npz)"
-    )
-    command.add_argument(
-        "--checkpoint", metavar="RUN", help="a finished run (default: the newest under --build)"
-    )
+    command.add_argument("--out", required=True, metavar="DIR", help="folder for the animations, made if missing")
+    command.add_argument("--format", default="mp4,npz", metavar="LIST", help="what to write (default: mp4,npz)")
+    command.add_argument("--checkpoint", metavar="RUN", help="a finished run (default: the newest under --build)")
     command.add_argument(
         "--build", default="build", metavar="DIR", help="where that run is looked for (default: build)"
     )
-    command.add_argument(
-        "--style", metavar="CLIP_OR_NPZ", help="motion whose style is taken: a clip's name or an npz"
-    )
-    command.add_argument(
-        "--template", metavar="FILE", help="the face at rest to animate, in the run's topology"
-    )
-    command.add_argument(
-        "--seed", type=_seed, default=0, metavar="N", help="chooses the style clip (default: 0)"
-    )
+    command.add_argument("--style", metavar="CLIP_OR_NPZ", help="motion whose style is taken: a clip's name or an npz")
+    command.add_argument("--template", metavar="FILE", help="the face at rest to animate, in the run's topology")
 
     command = add("validate-data", _validate_data, "measure a data set against what is known of speech")
     command.add_argument("name", metavar="NAME", help="demo")
 
     command = add("reproduce", _reproduce, "run all notebooks in order and publish their figures")
-    command.add_argument(
-        "--preset", default="demo", metavar="NAME", help="demo (default) or smoke, the quick check"
-    )
-    command.add_argument(
-        "--out", default="build", metavar="DIR", help="where everything goes (default: build)"
-    )
-    command.add_argument(
-        "--only", nargs="+", default=[], metavar="NN", help="only these notebooks; publish nothing"
-    )
+    command.add_argument("--preset", default="demo", metavar="NAME", help="demo (default) or smoke, the quick check")
+    command.add_argument("--out", default="build", metavar="DIR", help="where everything goes (default: build)")
+    command.add_argument("--only", nargs="+", default=[], metavar="NN", help="only these notebooks; publish nothing")
     command.add_argument("--fresh", action="store_true", help="run also what is finished and unchanged")
     command.add_argument(
         "--parameter",

@@ -251,7 +251,7 @@ DEMO = Config(
         sparsity_weight=1e-3,
         learning_rate=2e-3,
         schedule="one_cycle",
-        epochs=20,
+        epochs=15,
         freeze_epochs=None,
     ),
 )

@@ -6,17 +6,14 @@ model has changed: `python tools/choose_demo_settings.py`. It resumes where it s
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 
 from a2f.config import DEMO
 from a2f.files import write_json
 from a2f.origin import commit, versions
 from a2f.study import Entry, run_study
 
+ROOT = Path(__file__).resolve().parent.parent
 CHOICES = {
     "the preset": {},
     "beta 0": {"sparsity_weight": 0.0},
