@@ -132,18 +132,36 @@ def test_identity_names_weights_and_settings(hubert_folder, tmp_path):
     assert len(others) == 4 and hubert(hubert_folder).identity not in others
 
 
-@pytest.mark.parametrize("name", ["hubert-large", "nobody/no-such-model"])
+@pytest.mark.parametrize("name", ["hubert-large", "nobody/no-such-model", "no/such/folder", "bad name!"])
 def test_a_model_that_is_not_here_is_named_with_what_to_do_and_no_network(name, monkeypatch, tmp_path):
     import socket
 
+    tried: list[tuple] = []
+
     def refuse(*args, **kwargs):
-        raise AssertionError("the network was tried")
+        tried.append(args)
+        raise OSError("no network in tests")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(MissingData, match="hf download .*audio_encoder.*whisper-tiny-2"):
         load_audio_encoder(ModelConfig(audio_encoder=name))
+    assert not tried, "the network was tried"
+
+
+def test_a_hub_name_in_the_local_cache_is_loaded_without_a_network(hubert_folder, sound, monkeypatch, tmp_path):
+    import socket
+
+    model = tmp_path / "models--someone--tiny"
+    shutil.copytree(hubert_folder, model / "snapshots" / "abc")
+    (model / "refs").mkdir()
+    (model / "refs" / "main").write_text("abc")
+    tried: list[tuple] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: tried.append(args))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert torch.equal(hubert("someone/tiny")(sound), hubert(hubert_folder)(sound))
+    assert not tried
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):

@@ -116,6 +116,30 @@ class WhisperFeatures(AudioEncoder):
         return x
 
 
+def _local_folder(source: str | Path) -> Path:
+    """Return the folder of a model, as given or of a hub name in the local cache.
+
+    Looked up here, since transformers asks the hub who it is talking for even where it may use local files only.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    if Path(source).is_dir():
+        return Path(source)
+    try:
+        found = try_to_load_from_cache(str(source), "config.json")
+    except HFValidationError as error:
+        raise FileNotFoundError(str(error)) from None
+    if not isinstance(found, str):
+        raise FileNotFoundError(f"no config.json of {source} is there")
+    return Path(found).parent
+
+
 class HubertFeatures(AudioEncoder):
     """HuBERT through transformers, the paper's encoder.
 
@@ -136,7 +160,8 @@ class HubertFeatures(AudioEncoder):
 
         try:
             with _without_progress_bar():
-                self.network = HubertModel.from_pretrained(source, local_files_only=True, dtype=torch.float32)
+                folder = _local_folder(source)
+                self.network = HubertModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         except OSError as error:
             raise MissingData(
                 f"audio encoder {source!s} is neither a local folder nor in the local model cache "
