@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def run_study(
     workers = workers or min(os.cpu_count() or 1, max(1, len(waiting)))
     # fresh processes: a fork would inherit torch's thread pool in an unknown state
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
         jobs = {pool.submit(_run, entry, str(folder), root): entry for entry in waiting}
         for job in tqdm(as_completed(jobs), total=len(jobs), desc="runs", unit="run", disable=not progress or not jobs):
             job.result()
@@ -106,10 +107,13 @@ def run_study(
     return results
 
 
-def _one_thread() -> None:
+def _start_worker() -> None:
+    """Make a worker use one thread, and end when the process that started it ends, however that happens."""
     import torch
 
     torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _prepare(config: Config, root: str | None, folder: Path, progress: bool) -> None:

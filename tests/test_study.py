@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -112,3 +116,26 @@ def test_seeds_of_a_method_come_in_the_order_given(tmp_path):
         (tmp_path / entry.folder).mkdir()
         (tmp_path / entry.folder / "results.json").write_text(json.dumps({"seed": entry.seed}))
     assert [row["seed"] for row in run_study(entries, tmp_path, progress=False)["ours"]] == [2, 0, 1]
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    """Killed at its first run, a study leaves nothing behind that goes on computing."""
+    script = (
+        "import sys; from a2f.config import DEMO; from a2f.study import Entry, run_study\n"
+        "if __name__ == '__main__':\n"
+        "    small = DEMO.replace(subjects_per_split=1, clips_per_subject=8, validation_clips=2, epochs=1000)\n"
+        "    run_study([Entry('long', small, 0)], sys.argv[1], progress=False)\n"
+    )
+    (tmp_path / "study.py").write_text(script)
+    study = subprocess.Popen([sys.executable, str(tmp_path / "study.py"), str(tmp_path / "runs")])
+    run = tmp_path / "runs" / "long-seed0"
+    deadline = time.monotonic() + 120
+    while not (run / "topology.npz").is_file():
+        assert study.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    workers = psutil.Process(study.pid).children(recursive=True)
+    assert workers
+    study.kill()
+    study.wait()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive, "a worker outlived its study"

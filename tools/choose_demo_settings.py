@@ -25,7 +25,6 @@ CHOICES = {
         "style_stages": ((256, 2, 2), (256, 2, 2)),
         "epochs": DEMO.training.epochs // 2,
     },
-    "rate 1e-3": {"learning_rate": 1e-3},
     "no template embedding": {"template_embedding": False},
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -63,6 +62,3 @@ class Motion:
         return self.values if self.basis is None else self.values @ self.basis
 
 
-def stack(motions: list[Motion]) -> Motion:
-    """Join motions of equal length along the batch axis; all must share one basis."""
-    return Motion(torch.cat([m.values for m in motions]), motions[0].basis)
