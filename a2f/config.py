@@ -251,8 +251,9 @@ DEMO = Config(
         sparsity_weight=1e-3,
         learning_rate=2e-3,
         schedule="one_cycle",
-        epochs=15,
+        epochs=18,
         freeze_epochs=None,
+        validate_every=6,
     ),
 )
 

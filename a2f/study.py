@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from a2f.config import Config
-from a2f.data import limit, open_dataset, spread
+from a2f.data import limit, open_dataset
 from a2f.evaluation import HEADLINE, evaluate, load_method, means
 from a2f.features import FeatureCache
 from a2f.files import read_json, write_json
@@ -44,10 +44,11 @@ class Entry:
 
 
 def variants(config: Config) -> dict[str, Config]:
-    """Return the rows of the paper's ablation (section 5.4) and the four corners that notebook 06 compares.
+    """Return the rows of the paper's ablation (section 5.4) and those of the switches that notebook 06 compares.
 
     "without-composite" has neither style input nor modulation but keeps the template embedding; "without-regional" has
-    beta = 0. The corners are the two style normalisations with and without the template embedding.
+    beta = 0. The switches are the style normalisation and the template embedding; a row for each way to set them that
+    differs from the configuration's own.
     """
     rows = {
         "ours": config,
@@ -56,9 +57,15 @@ def variants(config: Config) -> dict[str, Config]:
     }
     for normalisation in ("mean", "template"):
         for embedding in (True, False):
-            name = f"style-{normalisation}-{'with' if embedding else 'without'}-template-embedding"
-            rows[name] = config.replace(style_normalisation=normalisation, template_embedding=embedding)
+            row = config.replace(style_normalisation=normalisation, template_embedding=embedding)
+            if row != config:
+                rows[switch_name(normalisation, embedding)] = row
     return {name: row.replace(name=f"{config.name}:{name}") for name, row in rows.items()}
+
+
+def switch_name(normalisation: str, embedding: bool) -> str:
+    """Return how `variants` calls a row by its style normalisation and whether the template is embedded."""
+    return f"style-{normalisation}-{'with' if embedding else 'without'}-template-embedding"
 
 
 def run_study(
@@ -86,7 +93,7 @@ def run_study(
     -------
     dict of str to list of dict
         For each method the results of its seeds, in their order: ``{"seed", "protocol", "test", "test_means",
-        "val_means", "seconds", "steps", "parameters"}``.
+        "seconds", "steps", "parameters"}``.
     """
     from tqdm.auto import tqdm
 
@@ -129,7 +136,6 @@ def _run(entry: Entry, folder: str, root: str | None) -> None:
     run = train(config, dataset, Path(folder) / entry.folder, seed=entry.seed, progress=False)
     method = load_method(run, dataset, Path(folder) / "features")
     rows = evaluate(method, dataset, seed=0)
-    validation = spread(dataset.split("val"), config.training.validation_clips)
     finished = read_json(run / FINISHED)
     write_json(
         run / RESULTS,
@@ -137,7 +143,6 @@ def _run(entry: Entry, folder: str, root: str | None) -> None:
             "seed": entry.seed,
             "protocol": HEADLINE,
             "test_means": means(rows),
-            "val_means": means(evaluate(method, dataset, seed=0, clips=validation)),
             "steps": finished["steps"],
             "seconds": finished["seconds"],
             "parameters": finished["parameters"],
