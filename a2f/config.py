@@ -234,7 +234,9 @@ RELEASE = Config(
 # The same model, sized for two CPU cores and the bundled audio encoder. Departures from PAPER:
 #   bundled Whisper-tiny encoder, frozen throughout   no model hub; features are computed once
 #   a quarter of the width, squared loss, one-cycle rate       the paper's rate of 1e-4 needs several times the steps
-#   beta 1e-3                                          beta acts against a data term that grows with N and (mm/std)^2
+#   beta 1e-3                                          beta acts against a data term that grows with N and (mm/std)^2;
+#                                                      validation errors are flat from 0 to here, then rise
+#                                                      (tools/choose_demo_settings.py): the sparsest at no cost
 #   style minus template                               Eq. 1 deletes static expression; notebook 06 measures it
 #   sigma around one                                   the modulation starts as the identity
 DEMO = Config(

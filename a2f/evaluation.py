@@ -14,6 +14,7 @@ import torch
 
 from a2f.batches import templates, whole_motion
 from a2f.data import Clip, Dataset
+from a2f.determinism import one_thread
 from a2f.errors import BadInput
 from a2f.features import FeatureCache
 from a2f.metrics import sequence_errors
@@ -114,6 +115,7 @@ def _mean_displacement(clip: Clip) -> np.ndarray:
     return (clip.vertices - clip.template).mean(0, dtype=np.float64)
 
 
+@one_thread()
 def evaluate(
     method: Method,
     dataset: Dataset,

@@ -17,6 +17,7 @@ from a2f.audio import SAMPLE_RATE, resample
 from a2f.batches import Batch, Batches, clip_motion, templates, whole_motion
 from a2f.config import Config, TrainingConfig
 from a2f.data import Clip, Dataset, limit, spread
+from a2f.determinism import one_thread
 from a2f.errors import BadInput, TrainingDiverged
 from a2f.features import FeatureCache, encode
 from a2f.files import atomic_path, write_json
@@ -59,6 +60,7 @@ class _Run:
     unfrozen: bool
 
 
+@one_thread()
 def train(
     config: Config,
     dataset: Dataset,
