@@ -69,7 +69,8 @@ def build_claims(
     list of dict
         In the format of `a2f.readme`.
     """
-    purity, composite = style_space["speaker"], table1["differences"]["without-composite"]
+    purity, log = style_space["speaker"], style_space["log: speaker"]
+    composite = table1["differences"]["without-composite"]
     regional = table1["differences"]["without-regional"]
     ours, rows = _row(table1["rows"], "Ours"), table1["rows"]
     floors = [row for row in rows if not row["trained"]]
@@ -103,7 +104,7 @@ def build_claims(
             "01_composite",
             "a t-SNE picture, no number",
             f"nearest neighbour is the same speaker's for {100 * purity['purity']:.0f} % of clips "
-            f"({100 * purity['chance']:.0f} % by chance)",
+            f"({100 * purity['chance']:.0f} % by chance), {100 * log['purity']:.0f} % in log space",
             "holds" if purity["purity"] > 2 * purity["chance"] else "does not hold",
         ),
         claim(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from a2f.data.clip import Clip
 from a2f.errors import BadInput
 from a2f.mesh import Topology
 from a2f.regions import name_regions, partition_regions
@@ -259,3 +260,28 @@ def mouth_area(vertices: np.ndarray, topology: Topology) -> np.ndarray:
     height = np.maximum(upper[..., 1] - lower[..., 1], 0.0)
     across = 0.5 * (upper[..., 0] + lower[..., 0])
     return (0.5 * (height[:, 1:] + height[:, :-1]) * np.diff(across, axis=1)).sum(axis=1)
+
+
+def closure_share(opening: np.ndarray, clip: Clip, limit: float = 1.0) -> float | None:
+    """Return the share of a clip's /p b m/ during which the lips come together.
+
+    Parameters
+    ----------
+    opening : ndarray, (T,)
+        As `mouth_opening` returns it, at the clip's frames; frames that are missing at the end count as open.
+    clip : Clip
+        With phone times.
+    limit : float
+        The lips are together where the opening is below this, in the topology's unit.
+
+    Returns
+    -------
+    float or None
+        None where the clip has no such phone.
+    """
+    times = np.arange(len(opening)) / clip.fps
+    spans = [(phone.start, phone.end) for phone in clip.phones if phone.symbol in ("p", "b", "m")]
+    # half a frame of grace, since a short closure may fall between two frames
+    grace = 0.5 / clip.fps
+    closed = [np.any(opening[(times >= start - grace) & (times <= end + grace)] < limit) for start, end in spans]
+    return float(np.mean(closed)) if closed else None

@@ -139,7 +139,7 @@ assert torch.allclose(model(features, template, motion), faces)
 target = whole_motion(model, clip)
 direct = (0.1 * predicted @ model.embedding.weight - target.dense()).pow(2).sum(-1)
 quick = model.embedding.frame_error(predicted, target)
-sparsity = float(model.embedding.sparsity())
+sparsity = float(model.embedding.sparsity().detach())
 print(f"squared norm a frame: direct {float(direct.mean()):.4f}, as a quadratic form {float(quick.mean()):.4f}")
 print(
     f"||W||_1 = {sparsity:.0f}, times beta {config.training.sparsity_weight:g} = {config.training.sparsity_weight * sparsity:.2f}"

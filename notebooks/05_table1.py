@@ -116,6 +116,47 @@ for name, found in differences.items():
         print(f"   {difference}; lower on {100 * difference.clips_lower:.0f} % of the clips")
 
 # %% [markdown]
+# ## Look at it
+# The full model, first seed, beside the synthetic ground truth: a voice, a face and a sentence that it has not met, the one
+# with the most p, b and m among the first speaker's.
+
+# %%
+from a2f.animate import load
+from a2f.animation import Animation
+from a2f.export.video import write_gif
+from a2f.observations import closure_share, mouth_opening
+from a2f.plotting import plot_mouth_opening
+
+test = dataset.split("test")
+own = [clip for clip in test if clip.subject == test[0].subject]
+clip = max(own, key=lambda clip: sum(phone.symbol in ("p", "b", "m") for phone in clip.phones))
+animator = load(session.runs / entries[0].folder)
+animation = animator(clip.waveform, clip.template, dataset.style_partner(clip, session.seed), name="predicted")
+truth = Animation(
+    clip.vertices, clip.fps, clip.topology, clip.waveform, clip.sample_rate, name="ground truth (synthetic)"
+)
+pair, film, small = animation.side_by_side([truth]), session.out / "talking.mp4", session.out / "talking.gif"
+pair.to_mp4(film, progress=session.progress)
+write_gif(
+    small, (frame for index, frame in enumerate(pair.frames(size=240)) if index % 2 == 0), clip.fps / 2, width=480
+)
+caption = f"The full model beside the synthetic ground truth: {clip.text}"
+session.save_file(film, "talking.mp4", caption=caption)
+session.save_file(small, "talking.gif", caption=caption)
+
+opening = {one.name: mouth_opening(one.vertices, clip.topology) for one in (animation, truth)}
+closed = {name: closure_share(curve, clip) for name, curve in opening.items()}
+figure = plot_mouth_opening(opening, clip)
+session.save_figure(
+    figure,
+    "mouth_opening",
+    {"p, b, m with lips closer than 1 mm": closed},
+    "How far the lips are apart, the full model and the synthetic ground truth, over the sound.",
+)
+print(f"{clip.text!r} ({clip.style}); p, b, m with lips closer than 1 mm: {closed}")
+figure
+
+# %% [markdown]
 # ## The paper's Table 1, beside
 # Reported on other data: its numbers must not be compared with those above, only their order.
 

@@ -26,7 +26,7 @@ def evidence():
     local = {"share_of_vertices_90": 0.1}
     spread = {"share_of_vertices_90": 0.5}
     return {
-        "style_space": {"speaker": {"purity": 0.7, "chance": 0.08}},
+        "style_space": {"speaker": {"purity": 0.7, "chance": 0.08}, "log: speaker": {"purity": 0.9, "chance": 0.08}},
         "region_graph": {"mouth-chin": 0.8, "upper-lower": 0.2},
         "table1": {
             "rows": [{"method": "Ours", "trained": True, "metrics": cells(1.0)}, *floors],

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 
+from a2f.data import Phone
 from a2f.data.faces import load_faces
 from a2f.errors import BadInput
 from a2f.mesh import Topology
 from a2f.observations import (
     RegionCorrelation,
+    closure_share,
     embed_tsne,
     motion_std,
     mouth_area,
@@ -351,3 +354,18 @@ def test_a_mouth_without_landmarks_or_with_other_vertices_is_named():
     bare = Topology("bare", 6, topology.faces, {})
     with pytest.raises(BadInput, match="no landmark upper_lip_inner, lower_lip_inner"):
         mouth_area(vertices, bare)
+
+
+def test_lips_that_come_together_during_p_b_m_are_counted(dataset):
+    clip = dataclasses.replace(
+        dataset.clips[0],
+        phones=(Phone("p", 0.1, 0.2), Phone("aa", 0.2, 0.5), Phone("m", 0.5, 0.6), Phone("b", 0.9, 1.0)),
+    )
+    opening = np.full(clip.num_frames, 5.0)
+    assert closure_share(opening, clip) == 0.0
+    opening[round(0.15 * clip.fps)] = 0.2  # in the p
+    opening[round(0.35 * clip.fps)] = 0.2  # in a vowel, which does not count
+    assert closure_share(opening, clip) == pytest.approx(1 / 3)
+    assert closure_share(opening, clip, limit=0.1) == 0.0
+    assert closure_share(opening[: round(0.1 * clip.fps)], clip) == 0.0
+    assert closure_share(opening, dataclasses.replace(clip, phones=())) is None
