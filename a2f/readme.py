@@ -17,6 +17,7 @@
     {"preset": "demo", "dataset": "demo", "cores": 2, "install_seconds": 140 or null,
      "notebooks": {"00_quickstart": 31.2, ...}, "total_seconds": 1201.5,
      "smoke_seconds": 180.3 or null,          the last complete smoke run of the same library, if there is one
+     "test_seconds": 410 or null,             the last `make test` that passed in this checkout, without installation
      "library": "<sha256 of the sources>", "date": "..."}
 """
 
@@ -83,12 +84,14 @@ def render(report: dict[str, Any], timings: dict[str, Any]) -> str:
             f"| {cell(claim['paper'])} | {cell(claim['here'])} | {cell(claim['verdict'])} "
             f"| {cell(claim['data'])} |"
         )
-    install, smoke = timings["install_seconds"], timings["smoke_seconds"]
+    install, smoke, test = (timings[f"{name}_seconds"] for name in ("install", "smoke", "test"))
     spent = [f"`make reproduce` took {duration(timings['total_seconds'])} on {timings['cores']} CPU cores"]
     if install is not None:
         spent.append(f"after {duration(install)} of installation")
     if smoke is not None:
         spent.append(f"`make reproduce PRESET=smoke` {duration(smoke)}")
+    if test is not None:
+        spent.append(f"`make test` {duration(test)}")
     each = ", ".join(f"{name} {duration(seconds)}" for name, seconds in timings["notebooks"].items())
     lines += ["", ", ".join(spent) + ".", "", f"Notebook by notebook: {each}."]
     return "\n".join(lines) + "\n"

@@ -216,7 +216,7 @@ def _finish(
     smoke = folder.parent / f"smoke-{dataset}" / "timings.json"
     quick = read_json(smoke) if smoke.is_file() and preset != "smoke" else None
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    installed = Path(sys.prefix) / ".a2f-installed"
+    installed, tested = Path(sys.prefix) / ".a2f-installed", folder.parent / "test-seconds"
     write_json(
         folder / "timings.json",
         {
@@ -227,6 +227,7 @@ def _finish(
             "notebooks": dict(seconds),
             "total_seconds": round(sum(seconds.values()), 1),
             "smoke_seconds": quick["total_seconds"] if quick and quick["library"] == library else None,
+            "test_seconds": int(tested.read_text()) if tested.is_file() else None,
             "library": library,
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         },
