@@ -52,6 +52,7 @@ style_clip = dataset.style_partner(clip, session.seed)
 
 encoder = load_audio_encoder(config.model)
 torch.manual_seed(session.seed)
+_ = torch.set_grad_enabled(False)  # nothing is trained here
 model = Audio2Face(config.model, dataset.topology.num_vertices, encoder.feature_dim).eval()
 model.data_std.fill_(float(np.std(clip.template)))
 print(f"speech   {clip.text!r}, {clip.duration:.2f} s")
@@ -125,9 +126,9 @@ assert torch.allclose(fused.mean(1), mu, atol=1e-4) and torch.allclose(
 template = templates([clip])
 predicted = model.features(features, template, style)  # Z_pred
 faces = model.synthesise(predicted, template)
-by_hand = clip.template + np.tensordot(predicted[0].detach().numpy(), model.blendshapes(), axes=1)
+by_hand = clip.template + np.tensordot(predicted[0].numpy(), model.blendshapes(), axes=1)
 print(f"Z_pred {tuple(predicted.shape)} -> faces {tuple(faces.shape)}")
-assert np.abs(by_hand - faces[0].detach().numpy()).max() < 1e-3  # mm
+assert np.abs(by_hand - faces[0].numpy()).max() < 1e-3  # mm
 assert torch.allclose(model(features, template, motion), faces)
 
 # %% [markdown]
@@ -139,7 +140,7 @@ assert torch.allclose(model(features, template, motion), faces)
 target = whole_motion(model, clip)
 direct = (0.1 * predicted @ model.embedding.weight - target.dense()).pow(2).sum(-1)
 quick = model.embedding.frame_error(predicted, target)
-sparsity = float(model.embedding.sparsity().detach())
+sparsity = float(model.embedding.sparsity())
 print(f"squared norm a frame: direct {float(direct.mean()):.4f}, as a quadratic form {float(quick.mean()):.4f}")
 print(
     f"||W||_1 = {sparsity:.0f}, times beta {config.training.sparsity_weight:g} = {config.training.sparsity_weight * sparsity:.2f}"
@@ -158,7 +159,7 @@ import matplotlib.pyplot as plt
 middle = fused.shape[1] // 2
 changed = fused.clone()
 changed[:, middle] += 1
-reach = (model.decoder(changed) - model.decoder(fused)).abs().amax(dim=(0, 2)).detach()
+reach = (model.decoder(changed) - model.decoder(fused)).abs().amax(dim=(0, 2))
 moved = (torch.nonzero(reach > 0).flatten() - middle).tolist()
 figure, axes = plt.subplots(figsize=(9, 2.6), layout="constrained")
 axes.bar(np.arange(len(reach)) - middle, reach / reach.max(), color="#3b6fb6", width=0.9)
