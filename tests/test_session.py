@@ -40,7 +40,7 @@ def session(names):
 
 
 def test_it_gives_what_the_parameters_say(session, tmp_path):
-    assert session.preset is preset("smoke")
+    assert session.preset == preset("smoke")
     assert (session.seed, session.dataset_name, session.notebook) == (3, "demo", "05_table1")
     assert session.out == tmp_path / "a folder é" / "smoke-demo"
     assert all(folder.is_dir() for folder in (session.runs, session.figures, session.results))
