@@ -137,7 +137,9 @@ truth = Animation(
 )
 pair, film, small = animation.side_by_side([truth]), session.out / "talking.mp4", session.out / "talking.gif"
 pair.to_mp4(film, progress=session.progress)
-every_other = [Animation(one.vertices[::2], clip.fps / 2, clip.topology, name=one.name) for one in (animation, truth)]
+every_other = [
+    Animation(one.vertices[::2], clip.fps / 2, clip.topology, name=one.name) for one in (animation, truth)
+]
 write_gif(small, every_other[0].side_by_side(every_other[1:]).frames(size=240), clip.fps / 2, width=480)
 caption = f"The full model beside the synthetic ground truth: {clip.text}"
 session.save_file(film, "talking.mp4", caption=caption)
