@@ -188,9 +188,10 @@ def _template(source: str | None, animator: Animator) -> np.ndarray:
 
 
 def _style(source: str | None, animator: Animator) -> Clip | Animation:
-    """Return the motion to take the style from: an .npz animation, a clip's name, or the data set's first test clip."""
+    """Return the motion to take the style from: an .npz animation, a clip's name, or a neutral test clip."""
     if source is None:
-        return _dataset(animator).split("test")[0]
+        clips = _dataset(animator).split("test")
+        return next((clip for clip in clips if clip.style == "neutral"), clips[0])
     if source.endswith(".npz"):
         return Animation.from_npz(source)
     return _dataset(animator).clip(source)
@@ -222,7 +223,7 @@ def animate(
     checkpoint : path-like, optional
         A trained run; the newest under ``build`` by default.
     style : str, optional
-        A clip's name or an ``.npz`` animation; the data set's first test clip by default.
+        A clip's name or an ``.npz`` animation; the data set's first neutral test clip by default, or its first.
     template : str, optional
         A mesh file or ``.npy``; the data set's first test subject by default.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 
@@ -221,3 +222,16 @@ def test_style_and_face_default_to_the_data_sets_first_test_clip(tmp_path, tiny_
         results.append(Animation.from_npz(out).vertices)
     np.testing.assert_array_equal(results[0], results[1])
     assert not np.allclose(results[0], results[2])
+
+
+def test_a_neutral_clip_is_the_default_style_where_there_is_one(tmp_path, tiny_run, monkeypatch, dataset, clip):
+    last = dataset.split("test")[-1]
+    neutral = dataclasses.replace(last, style="neutral")
+    clips = tuple(neutral if one is last else one for one in dataset.clips)
+    monkeypatch.setattr("a2f.animate.open_dataset", lambda name, fps: dataclasses.replace(dataset, clips=clips))
+    write_wav(tmp_path / "a.wav", clip.waveform)
+    results = []
+    for style in (None, neutral.name):
+        (out,) = animate([tmp_path / "a.wav"], tmp_path, ["npz"], checkpoint=tiny_run, style=style, progress=False)
+        results.append(Animation.from_npz(out).vertices)
+    np.testing.assert_array_equal(*results)
