@@ -10,11 +10,13 @@ import numpy as np
 from a2f.data.clip import Clip
 from a2f.errors import BadInput
 from a2f.mesh import Topology
+from a2f.neighbours import Purity, neighbour_purity
 from a2f.regions import name_regions, partition_regions
 
 __all__ = [
     "Purity",
     "RegionCorrelation",
+    "closure_share",
     "embed_tsne",
     "motion_std",
     "mouth_area",
@@ -77,45 +79,6 @@ def embed_tsne(stds: np.ndarray, seed: int, perplexity: float = 30.0) -> np.ndar
         stds = PCA(components, svd_solver="full").fit_transform(stds)
     perplexity = min(perplexity, (len(stds) - 1) / 3)
     return TSNE(2, init="pca", perplexity=perplexity, random_state=seed).fit_transform(stds)
-
-
-@dataclass(frozen=True)
-class Purity:
-    """Share of nearest neighbours that carry a point's own label, and the share expected if labels were dealt anew."""
-
-    value: float
-    chance: float
-
-
-def neighbour_purity(points: np.ndarray, labels: Sequence, k: int = 1) -> Purity:
-    """Measure how far points with one label lie together.
-
-    Parameters
-    ----------
-    points : ndarray, (C, D)
-    labels : sequence of C hashable values
-    k : int
-        How many nearest neighbours of each point count (Euclidean, the point itself left out).
-
-    Returns
-    -------
-    Purity
-        `chance` is exact: the expected share over all ways to deal the same labels to the points.
-    """
-    from scipy.spatial.distance import cdist
-
-    points = np.asarray(points, dtype=np.float64)
-    if points.ndim != 2 or len(points) != len(labels):
-        raise BadInput(f"points have shape {points.shape}, expected (C, D) for {len(labels)} labels")
-    if not 1 <= k < len(points):
-        raise BadInput(f"k is {k}, expected 1 to {len(points) - 1} for {len(points)} points")
-    _, own = np.unique(np.array([str(label) for label in labels]), return_inverse=True)
-    distances = cdist(points, points)
-    np.fill_diagonal(distances, np.inf)
-    nearest = np.argsort(distances, axis=1, kind="stable")[:, :k]
-    counts = np.bincount(own)
-    chance = float((counts * (counts - 1)).sum() / (len(own) * (len(own) - 1)))
-    return Purity(float((own[nearest] == own[:, None]).mean()), chance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -138,7 +138,7 @@ assert torch.allclose(model(features, template, motion), faces)
 
 # %%
 target = whole_motion(model, clip)
-direct = (0.1 * predicted @ model.embedding.weight - target.dense()).pow(2).sum(-1)
+direct = (config.model.output_scale * predicted @ model.embedding.weight - target.dense()).pow(2).sum(-1)
 quick = model.embedding.frame_error(predicted, target)
 sparsity = float(model.embedding.sparsity())
 print(f"squared norm a frame: direct {float(direct.mean()):.4f}, as a quadratic form {float(quick.mean()):.4f}")

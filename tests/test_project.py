@@ -26,7 +26,7 @@ FLOORS = [
     {"errors"},
     {"files", "determinism"},
     {"config", "mesh", "audio"},
-    {"metrics", "regions", "locality"},
+    {"metrics", "regions", "locality", "neighbours"},
     {"models"},
     {"data"},
     {"features", "observations", "export"},

@@ -178,16 +178,6 @@ def closures(mouth: Mouth) -> list[Closure]:
     return found
 
 
-def purity(points: np.ndarray, labels: list[str], neighbours: int = 1) -> float:
-    """Share of the nearest neighbours (Euclidean, self left out) that carry the point's own label."""
-    squared = np.sum(points**2, axis=1)
-    distance = squared[:, None] + squared[None] - 2.0 * points @ points.T
-    np.fill_diagonal(distance, np.inf)
-    nearest = np.argpartition(distance, neighbours, axis=1)[:, :neighbours]
-    names = np.array(labels)
-    return float(np.mean(names[nearest] == names[:, None]))
-
-
 def vertex_deviation(clip: Clip, ids: np.ndarray) -> np.ndarray:
     """(len(ids),) standard deviation over time of each vertex, mm: root of its summed variance in x, y, z."""
     spread = np.cov(clip.coefficients.astype(np.float64), rowvar=False)

@@ -11,6 +11,7 @@ from a2f.data import demo_measures as dm
 from a2f.data.clip import SPLITS, Dataset
 from a2f.data.demo_measures import Mouth
 from a2f.data.demo_report import OURS, USUAL, Row, median_row
+from a2f.neighbours import neighbour_purity
 
 
 def counts(dataset: Dataset, styles: dict[str, dict]) -> list[Row]:
@@ -112,12 +113,14 @@ def styles(dataset: Dataset, table: dict[str, dict]) -> list[Row]:
         if split[who] != "train"
     ]
     both = [f"{p} {m}" for p, m in zip(person, mode, strict=True)]
+    speaker, manner = neighbour_purity(points, person), neighbour_purity(points, mode)
     return [
         Row(
             "speaker, nearest neighbour",
             "",
-            dm.purity(points, person),
-            f"5: {dm.purity(points, person, 5):.2f}; and mode: {dm.purity(points, both):.2f}; chance .08",
+            speaker.value,
+            f"5: {neighbour_purity(points, person, 5).value:.2f}; "
+            f"and mode: {neighbour_purity(points, both).value:.2f}; chance {speaker.chance:.2f}",
             0.6,
             1,
             OURS + " (Fig. 2)",
@@ -125,8 +128,8 @@ def styles(dataset: Dataset, table: dict[str, dict]) -> list[Row]:
         Row(
             "mode, nearest neighbour",
             "",
-            dm.purity(points, mode),
-            f"5: {dm.purity(points, mode, 5):.2f}; chance .25",
+            manner.value,
+            f"5: {neighbour_purity(points, mode, 5).value:.2f}; chance {manner.chance:.2f}",
             0.4,
             1,
             OURS,
