@@ -16,7 +16,7 @@ from a2f.evaluation import HEADLINE, evaluate, load_method, means
 from a2f.features import FeatureCache
 from a2f.files import read_json, write_json
 from a2f.models import load_audio_encoder
-from a2f.training import FINISHED, train
+from a2f.training import FINISHED, holds_finished_run, train
 
 RESULTS = "results.json"
 
@@ -94,11 +94,21 @@ def run_study(
     dict of str to list of dict
         For each method the results of its seeds, in their order: ``{"seed", "protocol", "test", "test_means",
         "seconds", "steps", "parameters"}``.
+
+    Raises
+    ------
+    BadInput
+        If the folder holds a run of an entry's name with other settings; its results are never taken for the entry's.
     """
     from tqdm.auto import tqdm
 
     folder = Path(folder)
-    waiting = [entry for entry in entries if not (folder / entry.folder / RESULTS).is_file()]
+    waiting = [
+        entry
+        for entry in entries
+        if not holds_finished_run(folder / entry.folder, entry.config, entry.seed)
+        or not (folder / entry.folder / RESULTS).is_file()
+    ]
     if waiting:
         _prepare(waiting[0].config, root, folder, progress)
     workers = workers or min(os.cpu_count() or 1, max(1, len(waiting)))

@@ -105,7 +105,7 @@ def train(
 
     out = Path(out)
     dataset = limit(dataset, config.data)
-    if _check_folder(out, config, seed):
+    if holds_finished_run(out, config, seed):
         return out
     started = time.perf_counter()
     encoder = load_audio_encoder(config.model)
@@ -152,15 +152,22 @@ def train(
     return out
 
 
-def _check_folder(out: Path, config: Config, seed: int) -> bool:
-    """Return whether a folder holds this run, finished; refuse another run's folder."""
+def holds_finished_run(out: Path, config: Config, seed: int) -> bool:
+    """Return whether a folder holds this run, finished.
+
+    Raises
+    ------
+    BadInput
+        If it holds a run with other settings or another seed.
+    """
     if not (out / "config.json").is_file():
         return False
     found, described = read_run_config(out)
     if found != config or described.get("seed") != seed:
         raise BadInput(
-            f"{out} already holds run {found.name!r} with seed {described.get('seed')}, which differs from run "
-            f"{config.name!r} with seed {seed}; give another folder or remove that one"
+            f"{out} already holds run {found.name!r} with seed {described.get('seed')}, which differs "
+            f"in its settings or seed from run {config.name!r} with seed {seed}; give another folder or remove "
+            "that one (`a2f reproduce --fresh` does)"
         )
     return (out / FINISHED).is_file()
 

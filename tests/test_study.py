@@ -15,6 +15,7 @@ import torch
 from a2f import study
 from a2f.config import DEMO, SMOKE
 from a2f.data import limit, open_dataset
+from a2f.errors import BadInput
 from a2f.evaluation import HEADLINE, METRICS, evaluate, load_method, means
 from a2f.study import Entry, run_study, variants
 
@@ -142,3 +143,9 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
     study.wait()
     _, alive = psutil.wait_procs(workers, timeout=30)
     assert not alive, "a worker outlived its study"
+
+
+def test_results_of_other_settings_are_never_taken_for_an_entrys(side_by_side, entries, folder):
+    other = Entry("ours", entries[0].config.replace(sparsity_weight=0.5), 0)
+    with pytest.raises(BadInput, match="ours-seed0.* differs in its settings"):
+        run_study([other], folder, progress=False)
