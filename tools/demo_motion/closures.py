@@ -42,6 +42,7 @@ INCISOR_HELPERS = (
 )
 OVERLAP = -0.22  # mm: lips are soft and press into each other a little; never deeper
 SOFTNESS = 0.22  # mm: width of the bend between free movement and contact
+TOUCH = -0.14    # mm: aim of the lips at rest; `soft_floor` turns it into no opening at all
 TUCK = 0.22      # mm: the lower lip covers this much of the incisors' edge in f and v
 PRESS = 2.6      # mm: the lips aim past each other, hence still move fast at contact (D4)
 REACH = {"lips": (0.078, 0.070), "incisors": (0.075, 0.070)}  # approach and release, s
@@ -50,13 +51,14 @@ REACH = {"lips": (0.078, 0.070), "incisors": (0.075, 0.070)}  # approach and rel
 INSIDE = {"lips": (0.026, 0.024), "incisors": (0.0, 0.0)}  # s, at the start and at the end
 
 
-def activation(contacts: tuple[Contact, ...], where: str, times: np.ndarray, pace: float) -> np.ndarray:
+def activation(contacts: tuple[Contact, ...], where: str, times: np.ndarray) -> np.ndarray:
     """How strongly a contact is asked for, 0..1; 1 throughout each contact's interval."""
     (approach, release), (early, late) = REACH[where], INSIDE[where]
     open_share = np.ones_like(times)
     for contact in contacts:
         if contact.where != where:
             continue
+        pace = contact.pace
         rise = smoothstep((times - contact.start - early * pace + approach * pace) / (approach * pace))
         fall = 1.0 - smoothstep((times - contact.end + late * pace) / (release * pace))
         open_share *= 1.0 - rise * fall
@@ -146,13 +148,12 @@ class ContactSolver:
         return out
 
     def rest(self, posture: np.ndarray) -> np.ndarray:
-        """(52,) the posture with lips that just touch: what a face does when it says nothing (D18)."""
+        """(52,) the posture with lips that touch: what a face does when it says nothing (D18)."""
         mouth, (ids, strides, low, high) = self.mouth, self._lips
         high = np.where(ids == mouth.id("mouthClose"), 0.0, high)[None]
         out = posture.copy()
-        out[ids] += bounded_step(posture[None], -mouth.gaps(posture)[None], mouth.gap_units[ids],
-        self.weights, ids,
-                                 strides, low, high, firmness=0.004)[0]
+        out[ids] += bounded_step(posture[None], TOUCH - mouth.gaps(posture)[None], mouth.gap_units[ids],
+                                 self.weights, ids, strides, low, high, firmness=0.004)[0]
         return out
 
     def close_lips(self, values: np.ndarray, level: np.ndarray) -> np.ndarray:

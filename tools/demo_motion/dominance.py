@@ -59,8 +59,8 @@ def claims(line: TimeLine, times: np.ndarray, group: str, anticipation: float = 
         # a rounded sound keeps its claim until its own end although it starts early
         late = lead - LEAD["vowel"] if group == "round" and viseme.rounded else 0.0
         core = CORE * (gesture.end - gesture.start)
-        before = np.maximum(centre - core - times, 0.0) / (attack * line.pace)
-        after = np.maximum(times - centre - core - late, 0.0) / (release * line.pace)
+        before = np.maximum(centre - core - times, 0.0) / (attack * gesture.pace)
+        after = np.maximum(times - centre - core - late, 0.0) / (release * gesture.pace)
         row[:] = np.log(viseme.firmness(group)) - (before + after) ** SHARPNESS
     return out
 
@@ -83,6 +83,8 @@ def curves(line: TimeLine, times: np.ndarray, targets: dict[str, np.ndarray], un
     -------
     ndarray, (T, 52) float64
     """
+    if not line.gestures:
+        return np.zeros((len(times), len(unit_names)))
     wanted = np.stack([targets[g.viseme] for g in line.gestures])
     scales = np.array([g.scale for g in line.gestures])
     step = times[1] - times[0]

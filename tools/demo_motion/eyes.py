@@ -19,7 +19,7 @@ def blink_times(line: TimeLine, per_minute: float, rng: np.random.Generator) -> 
         moment += median * np.exp(spread * rng.standard_normal())
         if moment > line.duration - 0.1:
             return out
-        nearest = min(edges, key=lambda t: abs(t - moment))
+        nearest = min(edges, key=lambda t: abs(t - moment), default=moment)
         drawn = rng.random() < 0.75 and abs(nearest - moment) < 0.6
         at = nearest if drawn else moment
         if 0.08 < at < line.duration - 0.1 and (not out or at - out[-1] > 0.5):

@@ -9,13 +9,14 @@ import numpy as np
 from demo_motion import expression, eyes
 from demo_motion.closures import ContactSolver, activation
 from demo_motion.dominance import UNIT_GROUP, curves
-from demo_motion.gestures import smoothstep, speaking, time_line
+from demo_motion.gestures import LONG_PAUSE, homeward, smoothstep, speaking, time_line
 from demo_motion.mouth import FaceAsset, MouthGeometry
 from demo_motion.visemes import solve_targets
 
 FINE_RATE, STORED_RATE = 240, 60
 SCALE = 1.0 / 2048.0  # one integer step of a stored unit value
 LIP_SPEED, JAW_SPEED = 280.0, 165.0  # mm/s, ceilings of a clip's peaks (D10), a little inside 300 and 180
+BREATH_PAUSE = 0.35  # s of silence before anyone breathes
 CORNERS = ("mouthSmile", "mouthDimple", "mouthFrown", "mouthStretch")
 SIDE = 0.36          # largest left-right imbalance of a lop-sided speaker
 MOUTH_SIDE = 0.12    # of mouthLeft/mouthRight at full effort
@@ -62,15 +63,26 @@ class Speaker:
         return values * factor
 
 
-def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrink: float = 1.0) -> np.ndarray:
-    """(T, 52) float64 unit values of one clip at `STORED_RATE`.
+def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrink: float = 1.0, *,
+                blinks: bool = True, gaze: bool = True, accents: bool = True,
+                variation: bool = True) -> np.ndarray:
+    """(T, 52) float64 unit values of one track at `STORED_RATE`.
+
+    The track may hold one sentence, several with pauses between them, or none: a face that says nothing is
+    at rest.
 
     Parameters
     ----------
     clip : dict
-        One entry of speech.json's ``clips``.
+        ``id``, ``mode``, ``samples`` and ``phones`` as in speech.json's ``clips``.
     shrink : float
         Factor on the speech movement, below 1 where a clip would move too fast.
+    blinks, gaze, accents : bool
+        Whether the lids close, the eyes wander, the brows mark accents. What is left out cannot be heard: a
+        model that has only the sound does without.
+    variation : bool
+        Whether each phrase varies at random in when it begins and how it is breathed for; if not, it follows
+        the speaker's mean, and whoever breathes before most phrases breathes before all.
     """
     style, mode, names = speaker.style, expression.TABLE[clip["mode"]], speaker.names
     rng = np.random.default_rng([seed, zlib.crc32(clip["id"].encode())])
@@ -82,14 +94,16 @@ def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrin
     speech = curves(line, times, speaker.targets, names, smoothness=style["smoothness"] * mode.smoothness,
                     anticipation=style["anticipation"])
     speech *= _factors(names, style, mode) * shrink
-    leads = np.clip(style["onset_lead"] + 0.02 * rng.standard_normal(len(line.phrases)), 0.11, 0.25)
+    jitter = 0.02 * rng.standard_normal(len(line.phrases)) * variation
+    leads = np.clip(style["onset_lead"] + jitter, 0.11, 0.25)
     level = speaking(line, times, leads)
-    speech = _inhale(speech * level[:, None], line, times, style["inhale"], names, rng)
+    breaths = _breaths(line, leads, style["inhale"], rng, variation)
+    speech = _inhale(speech * level[:, None], breaths, times, names)
     work = expression.effort(line, times, line.pace) * level
     speech = speaker.lopsided(speech + work[:, None] * _habits(names, style, mode))
     _drift(speech, work, names, style)
 
-    biting = activation(line.contacts, "incisors", times, line.pace)
+    biting = activation(line.contacts, "incisors", times)
     posture = speaker.posture(mode)[None].repeat(len(times), axis=0)
     rounding = speech[:, names.index("mouthPucker")] + speech[:, names.index("mouthFunnel")]
     rounded = np.clip(rounding, 0.0, 1.0)
@@ -97,14 +111,21 @@ def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrin
     # a smile gives way to rounding, and to a lower lip that has to reach the incisors
     posture[:, corners] *= (1.0 - 0.55 * rounded[:, None]) * (1.0 - 0.60 * biting[:, None])
     values = posture + speech
-    brows = expression.accents(line, times, min(0.9, mode.accents * style["accent"]), style["accent"], rng)
-    values += brows[:, None] * expression.spread_names(mode.accent, names)
-    _eyes(values, names, line, times, style["blink_rate"], rng)
+    # what is left out leaves the rest as it is: each has its own draws
+    for_brows, for_lids, for_gaze = rng.spawn(3)
+    if accents:
+        chance = min(0.9, mode.accents * style["accent"])
+        brows = expression.accents(line, times, chance, style["accent"], for_brows)
+        values += brows[:, None] * expression.spread_names(mode.accent, names)
+    if blinks:
+        _blink(values, names, eyes.blinks(line, times, style["blink_rate"], for_lids))
+    if gaze:
+        _look(values, names, *eyes.gaze(line, times, for_gaze))
 
     values = np.clip(values[:: FINE_RATE // STORED_RATE], 0.0, 1.0)
     stored = times[:: FINE_RATE // STORED_RATE]
     values = speaker.solver.touch_incisors(values, biting[:: FINE_RATE // STORED_RATE])
-    return speaker.solver.close_lips(values, activation(line.contacts, "lips", stored, line.pace))
+    return speaker.solver.close_lips(values, activation(line.contacts, "lips", stored))
 
 
 def clip_coefficients(speaker: Speaker, clip: dict, seed: int, sample_rate: int) -> np.ndarray:
@@ -147,22 +168,36 @@ def _habits(names, style, mode) -> np.ndarray:
     return size * expression.spread_names(habit, names)
 
 
-def _inhale(speech, line, times, chance, names, rng):
-    """Open-mouthed breaths before phrases that follow a silence long enough to show one (D19).
+def _breaths(line, leads, chance, rng, variation) -> list[tuple[float, float, float]]:
+    """(centre, half length, depth) of open-mouthed breaths before phrases (D19).
 
-    The breath is over 50-90 ms before the sound; a clip's first silence is the visible end of a longer one.
+    A breath wants a silence of `BREATH_PAUSE` and is over 50-90 ms before the sound; a track's first silence
+    is the visible end of a longer one. In a long pause the mouth comes to rest before it.
     """
-    out, quiet_since = speech.copy(), 0.0
-    for start, end in line.phrases:
+    out, quiet_since = [], 0.0
+    ways = homeward(line, leads)
+    for position, (start, end) in enumerate(line.phrases):
         draw, depth, until = rng.random(), rng.uniform(0.8, 1.2), rng.uniform(0.05, 0.09)
+        if not variation:
+            draw, depth, until = 0.5, 1.0, 0.07
+        silence = start - (line.phrases[position - 1][1] if position else 0.0)
         room = start - quiet_since - until
-        if room >= 0.25 and draw < chance:
+        if silence >= BREATH_PAUSE and room >= 0.25 and draw < chance:
             half = 0.5 * min(room, 0.42)
-            shape = smoothstep(1.0 - np.abs(times - (start - until - half)) / half)
-            out[:, names.index("jawOpen")] += 0.075 * depth * shape
-            for side in ("Left", "Right"):
-                out[:, names.index("mouthLowerDown" + side)] += 0.08 * depth * shape
-        quiet_since = end
+            out.append((start - until - half, half, depth))
+        following = line.phrases[position + 1][0] if position + 1 < len(line.phrases) else line.duration
+        quiet_since = end + (min(ways[position], 0.28) if following - end >= LONG_PAUSE else 0.0)
+    return out
+
+
+def _inhale(speech, breaths, times, names):
+    """Open the mouth a little for each breath."""
+    out = speech.copy()
+    for centre, half, depth in breaths:
+        shape = smoothstep(1.0 - np.abs(times - centre) / half)
+        out[:, names.index("jawOpen")] += 0.075 * depth * shape
+        for side in ("Left", "Right"):
+            out[:, names.index("mouthLowerDown" + side)] += 0.08 * depth * shape
     return out
 
 
@@ -175,12 +210,14 @@ def _drift(speech, work, names, style):
         speech[:, names.index(stem + "Right")] += np.maximum(-amount, 0.0)
 
 
-def _eyes(values, names, line, times, per_minute, rng):
-    lids = eyes.blinks(line, times, per_minute, rng)
-    sideways, vertical = eyes.gaze(line, times, rng)
+def _blink(values, names, lids):
     for side in ("Left", "Right"):
         lid = names.index("eyeBlink" + side)
         values[:, lid] = 1.0 - (1.0 - np.clip(values[:, lid], 0.0, 1.0)) * (1.0 - 0.96 * lids)
+
+
+def _look(values, names, sideways, vertical):
+    for side in ("Left", "Right"):
         values[:, names.index("eyeLookUp" + side)] += np.maximum(vertical, 0.0)
         values[:, names.index("eyeLookDown" + side)] += np.maximum(-vertical, 0.0)
         # looking to the subject's left turns the left eye out and the right eye in

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from demo_motion.visemes import CLOSURE_PHONES, LABIODENTAL_PHONES, PAUSE, VISEM
 LEAD = {"bilabial": 0.012, "labiodental": 0.012, "consonant": 0.025, "vowel": 0.035}
 ROUNDING_LEAD = 0.080
 SHORT_PAUSE = 0.30
+LONG_PAUSE = 0.60  # s, from which the face comes to rest between two phrases
+# The way back to rest (D20): half is left after 120 ms, a tenth after some 280 ms, nothing after `HOMEWARD`.
+DECAY, HOMEWARD = 0.071, 0.50  # s
 # A stop's closure ends at its burst; what follows inside the phone is aspiration with the lips already apart.
 LONGEST_CLOSURE = {"p": 0.050, "b": 0.064, "m": 0.120}
 SHORTEST_HOLD = 0.056
@@ -20,13 +24,17 @@ SHORTEST_HOLD = 0.056
 
 @dataclass(frozen=True)
 class Gesture:
-    """One viseme in time: `scale` from its vowel's stress, `run_up` consonants since the last vowel."""
+    """One viseme in time: `scale` from its vowel's stress, `run_up` consonants since the last vowel.
+
+    `pace` is the time-scale of its phrase, see `TimeLine`.
+    """
 
     viseme: str
     start: float
     end: float
     scale: float = 1.0
     run_up: int = 0
+    pace: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class Contact:
     where: str
     start: float
     end: float
+    pace: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,8 @@ class TimeLine:
         Vowels with primary stress.
     pace : float
         Time-scale of all movements: clip(mean phone / 85 ms, .55, 1.3) (D11: fast speech speeds every
-        articulator up, so that closures persist).
+        articulator up, so that closures persist). Here of the whole, in each gesture and contact of its
+        phrase; 1 where nothing is said.
     duration : float
     """
 
@@ -78,16 +88,23 @@ def time_line(phones, duration: float) -> TimeLine:
     Raises
     ------
     ValueError
-        If there is no phone but pauses, or a symbol is unknown.
+        If a symbol is unknown.
+
+    Notes
+    -----
+    Silence is a track like any other: without phones, or with pauses only, there are no gestures.
     """
     spoken = [(s, float(a), float(b), int(stress)) for s, a, b, stress in phones if s != PAUSE]
-    if not spoken:
-        raise ValueError("an utterance without any phone cannot be animated; check the phones of this clip")
-    lengths = np.array([b - a for _, a, b, _ in spoken])
-    pace = float(np.clip(lengths.mean() / 0.085, 0.55, 1.3))
+    breaks = [i for i in range(1, len(spoken)) if spoken[i][1] - spoken[i - 1][2] >= SHORT_PAUSE]
+    bounds = [0, *breaks, len(spoken)] if spoken else []
+    stretches = [spoken[i:j] for i, j in zip(bounds[:-1], bounds[1:], strict=True)]
+    paces = [pace_of(stretch) for stretch in stretches]
 
     gestures, contacts, run_up = [], [], 0
     for position, (symbol, start, end, stress) in enumerate(spoken):
+        pace = paces[bisect_right(breaks, position)]
+        if position in breaks:
+            run_up = 0
         names = visemes_of(symbol, stress)
         vowel = VISEMES[names[0]].kind == "vowel"
         # Vowel height and stress shape the opening (Menezes & Erickson, with D8).
@@ -96,33 +113,38 @@ def time_line(phones, duration: float) -> TimeLine:
         if len(names) == 2:
             edges[1] = start + 0.55 * (end - start)
         for name, left, right in zip(names, edges[:-1], edges[1:], strict=True):
-            gestures.append(Gesture(name, float(left), float(right), scale, run_up))
+            gestures.append(Gesture(name, float(left), float(right), scale, run_up, pace))
         run_up = 0 if vowel else run_up + 1
         after_pause = position == 0 or start - spoken[position - 1][2] > 0.02
         following = spoken[position + 1][1] if position + 1 < len(spoken) else duration
         if symbol in CLOSURE_PHONES:
-            contacts.append(_closure(symbol, start, end, after_pause, following - end))
+            contacts.append(_closure(symbol, start, end, after_pause, following - end, pace))
         elif symbol in LABIODENTAL_PHONES:
-            contacts.append(Contact("incisors", start - 0.006, max(end - 0.006, start + 0.034)))
+            contacts.append(Contact("incisors", start - 0.006, max(end - 0.006, start + 0.034), pace))
 
-    breaks = [i for i in range(1, len(spoken)) if spoken[i][1] - spoken[i - 1][2] >= SHORT_PAUSE]
-    edges = [0, *breaks, len(spoken)]
-    phrases = tuple((spoken[i][1], spoken[j - 1][2]) for i, j in zip(edges[:-1], edges[1:], strict=True))
+    phrases = tuple((stretch[0][1], stretch[-1][2]) for stretch in stretches)
     short = tuple((spoken[i - 1][2], spoken[i][1]) for i in range(1, len(spoken))
                   if 0.02 < spoken[i][1] - spoken[i - 1][2] < SHORT_PAUSE)
     stressed = tuple((a, b) for symbol, a, b, stress in spoken
                      if stress == 1 and VISEMES[visemes_of(symbol, 1)[0]].kind == "vowel")
-    return TimeLine(tuple(gestures), tuple(contacts), phrases, short, stressed, pace, float(duration))
+    return TimeLine(tuple(gestures), tuple(contacts), phrases, short, stressed, pace_of(spoken), float(duration))
 
 
-def _closure(symbol: str, start: float, end: float, after_pause: bool, pause_after: float) -> Contact:
+def pace_of(spoken) -> float:
+    """Time-scale of a stretch of (symbol, start, end, stress); 1 where nothing is said."""
+    if not spoken:
+        return 1.0
+    return float(np.clip(np.mean([end - start for _, start, end, _ in spoken]) / 0.085, 0.55, 1.3))
+
+
+def _closure(symbol: str, start: float, end: float, after_pause: bool, pause_after: float, pace: float) -> Contact:
     """When the lips are held together: the acoustic closure, entered a little early (D3, D6)."""
     # before an utterance the lips are already together when the closure starts to be heard
     first = start - (0.040 if after_pause else 0.012)
     last = min(end, start + LONGEST_CLOSURE[symbol]) - 0.002
     if symbol == "m" and pause_after > 0.1:
         last = end + min(pause_after, 0.45)  # nothing opens the lips after a last /m/
-    return Contact("lips", first, max(last, start - 0.012 + SHORTEST_HOLD))
+    return Contact("lips", first, max(last, start - 0.012 + SHORTEST_HOLD), pace)
 
 
 def smoothstep(x: np.ndarray) -> np.ndarray:
@@ -131,12 +153,28 @@ def smoothstep(x: np.ndarray) -> np.ndarray:
     return x * x * x * (x * (6.0 * x - 15.0) + 10.0)
 
 
+def homeward(line: TimeLine, onset_lead: np.ndarray) -> list[float]:
+    """Seconds that the mouth has for its way back to rest after each phrase.
+
+    It is at rest when the next movement begins, where the pause is long, and when the track ends.
+    """
+    out = []
+    for position, (_, end) in enumerate(line.phrases):
+        room = line.duration - end
+        if position + 1 < len(line.phrases):
+            pause = line.phrases[position + 1][0] - end
+            # in a shorter pause the next phrase takes over before rest is reached (D20)
+            room = pause - onset_lead[position + 1] - 0.02 if pause >= LONG_PAUSE else HOMEWARD
+        out.append(float(np.clip(room, 0.2, HOMEWARD)))
+    return out
+
+
 def speaking(line: TimeLine, times: np.ndarray, onset_lead: np.ndarray,
              pause_floor: float = 0.15) -> np.ndarray:
-    """How far the mouth has left its rest posture, 0..1.
+    """How far the mouth has left its rest posture, 0..1; exactly 0 in long silence.
 
-    It leaves rest `onset_lead` seconds before the voice (D1), returns with a half-decay of about 120 ms
-    after it, and keeps part of its opening through short pauses (D20).
+    It leaves rest `onset_lead` seconds before the voice (D1), returns as a damped mass does after it, and
+    keeps part of its opening through short pauses (D20).
 
     Parameters
     ----------
@@ -146,10 +184,11 @@ def speaking(line: TimeLine, times: np.ndarray, onset_lead: np.ndarray,
         s.
     """
     level = np.zeros_like(times)
-    for (start, end), lead in zip(line.phrases, onset_lead, strict=True):
+    for (start, end), lead, way in zip(line.phrases, onset_lead, homeward(line, onset_lead), strict=True):
         rise = smoothstep((times - (start - lead)) / (lead + 0.05))
-        # a clip that ends soon after its last sound is at rest by then
-        fall = 1.0 - smoothstep((times - (end - 0.02)) / min(0.50, max(line.duration - end, 0.2)))
+        since = np.maximum(times - (end - 0.02), 0.0)
+        fall = (1.0 + since / DECAY) * np.exp(-since / DECAY)
+        fall *= 1.0 - smoothstep((since - 0.4 * way) / (0.6 * way))
         level = np.maximum(level, rise * fall)
     for start, end in line.short_pauses:
         depth = (1.0 - pause_floor) * min(1.0, (end - start) / 0.09)
