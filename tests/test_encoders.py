@@ -11,7 +11,7 @@ import torch
 from a2f.config import ModelConfig
 from a2f.errors import BadInput, MissingData
 from a2f.models import load_audio_encoder, resample_features
-from a2f.models.encoders import unit_level
+from a2f.models.encoder_base import unit_level
 
 RATE = 16_000
 
@@ -23,6 +23,11 @@ def hubert(folder, **changes):
 @pytest.fixture(scope="module")
 def bundled():
     return load_audio_encoder(ModelConfig(audio_encoder="whisper-tiny-2"))
+
+
+@pytest.fixture(scope="module")
+def log_mel():
+    return load_audio_encoder(ModelConfig(audio_encoder="log-mel"))
 
 
 @pytest.fixture
@@ -176,6 +181,40 @@ def test_features_hardly_know_how_loud_the_recording_is(bundled, hubert_folder, 
         assert (usual - other).norm() < 1e-3 * usual.norm()
 
 
+def test_log_mel_features_are_whispers_bands_in_pairs(log_mel, bundled, sound):
+    """80 bands at 0, 20, 40 ms... and beside them those 10 ms later; nothing to train."""
+    features = log_mel(sound)
+    assert features.shape == (2, 100, 160) and not list(log_mel.parameters())
+    bands = bundled.mel(sound).transpose(1, 2)
+    assert torch.equal(features[..., :80], bands[:, ::2]) and torch.equal(features[..., 80:], bands[:, 1::2])
+    assert log_mel(sound[:, : 320 * 9 + 319]).shape[1] == 9
+    raw = load_audio_encoder(ModelConfig(audio_encoder="log-mel", normalise_waveform=False))
+    assert len({log_mel.identity, raw.identity, bundled.identity}) == 3
+    assert (features - log_mel(0.1 * sound)).norm() < 1e-3 * features.norm()
+    assert (raw(sound) - raw(0.1 * sound)).norm() > 0.05 * features.norm()
+
+
+def test_a_click_is_where_log_mel_features_say_it_is(log_mel):
+    """`first_centre` is the middle of a pair of frames."""
+    faint = 1e-3 * torch.randn(1, 2 * RATE, generator=torch.Generator().manual_seed(0))
+    click = faint.clone()
+    click[0, RATE] += 0.5
+    distance = (log_mel(click) - log_mel(faint)).clamp_min(0)[0].sum(1).numpy()[40:60]
+    times = log_mel.first_centre + np.arange(40, 60) / log_mel.feature_rate
+    assert (distance * times).sum() / distance.sum() == pytest.approx(1.0, abs=0.004)
+
+
+def test_a_hubert_that_lacks_weights_is_refused_instead_of_filled_with_random_ones(hubert_folder, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(hubert_folder, tmp_path / "cut")
+    tensors = load_file(tmp_path / "cut" / "model.safetensors")
+    gone = next(name for name in tensors if "k_proj.weight" in name)
+    save_file({k: v for k, v in tensors.items() if k != gone}, tmp_path / "cut" / "model.safetensors")
+    with pytest.raises(BadInput, match="lack 1 tensors.*k_proj"):
+        hubert(tmp_path / "cut")
+
+
 def test_without_normalisation_features_know_the_level(sound):
     encoder = load_audio_encoder(ModelConfig(audio_encoder="whisper-tiny-2", normalise_waveform=False))
     usual, quiet = encoder(sound), encoder(0.1 * sound)
@@ -198,17 +237,17 @@ def test_silence_behind_a_clip_hardly_changes_its_features(bundled, sound):
     assert cosine.min() > 0.9 and cosine.mean() > 0.98
 
 
-@pytest.mark.parametrize("which", ["bundled", "hubert"])
-def test_features_come_at_the_rate_and_width_the_encoder_says(bundled, hubert_folder, sound, which):
-    encoder = bundled if which == "bundled" else hubert(hubert_folder)
+@pytest.mark.parametrize("which", ["whisper-tiny-2", "log-mel", "hubert"])
+def test_features_come_at_the_rate_and_width_the_encoder_says(hubert_folder, sound, which):
+    encoder = hubert(hubert_folder if which == "hubert" else which)
     features = encoder(sound)
     assert features.shape[0] == 2 and features.shape[2] == encoder.feature_dim
     assert abs(features.shape[1] - 2 * encoder.feature_rate) <= 1
 
 
-@pytest.mark.parametrize("which", ["bundled", "hubert"])
-def test_silence_and_fifty_milliseconds_give_finite_features(bundled, hubert_folder, which):
-    encoder = bundled if which == "bundled" else hubert(hubert_folder)
+@pytest.mark.parametrize("which", ["whisper-tiny-2", "log-mel", "hubert"])
+def test_silence_and_fifty_milliseconds_give_finite_features(hubert_folder, which):
+    encoder = hubert(hubert_folder if which == "hubert" else which)
     for samples in (800, RATE):
         features = encoder(torch.zeros(1, samples))
         assert features.shape[1] >= 1 and features.isfinite().all()

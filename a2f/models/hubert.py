@@ -1,0 +1,103 @@
+"""HuBERT, the paper's audio encoder, from a folder or from the local cache of a model hub."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from a2f.audio import SAMPLE_RATE
+from a2f.errors import BadInput, MissingData
+from a2f.models.encoder_base import BUNDLED, AudioEncoder, unit_level, without_progress_bar
+
+
+def _local_folder(source: str | Path) -> Path:
+    """Return the folder of a model, as given or of a hub name in the local cache.
+
+    Looked up here, since transformers asks the hub who it is talking for even where it may use local files only.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    """
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    if Path(source).is_dir():
+        return Path(source)
+    try:
+        found = try_to_load_from_cache(str(source), "config.json")
+    except HFValidationError as error:
+        raise FileNotFoundError(str(error)) from None
+    if not isinstance(found, str):
+        raise FileNotFoundError(f"no config.json of {source} is there")
+    return Path(found).parent
+
+
+class HubertFeatures(AudioEncoder):
+    """HuBERT through transformers, the paper's encoder.
+
+    Parameters
+    ----------
+    source : str or Path
+        A local folder in transformers' format, or a hub name whose files are already in the local cache.
+    final_norm : bool
+        Features after the closing layer norm ("final layer", the text) or the last layer's raw output (released code).
+    normalise_waveform : bool
+    """
+
+    first_centre = 200 / SAMPLE_RATE  # the first feature sees samples 0..399
+
+    def __init__(self, source: str | Path, final_norm: bool, normalise_waveform: bool) -> None:
+        super().__init__()
+        from transformers import HubertModel
+
+        try:
+            with without_progress_bar():
+                folder = _local_folder(source)
+                self.network, report = HubertModel.from_pretrained(
+                    folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
+                )
+        except OSError as error:
+            raise MissingData(
+                f"audio encoder {source!s} is neither a local folder nor in the local model cache "
+                f"({str(error).splitlines()[0]}). "
+                f"Fetch it once where there is a network, `hf download {source}`, or give the folder that holds its "
+                "config.json and weights as audio_encoder; the bundled encoder is called "
+                f"{BUNDLED!r}"
+            ) from None
+        # transformers draws what the file lacks at random; masking, and with it its vector, is out of use here
+        lacking = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
+        if lacking:
+            raise BadInput(
+                f"the weights of audio encoder {source!s} lack {len(lacking)} tensors of a HuBERT, {lacking[0]} among "
+                "them; give a whole HuBERT in transformers' format"
+            )
+        self.final_norm, self.normalise_waveform = final_norm, normalise_waveform
+        self.feature_dim = self.network.config.hidden_size
+        # of the weights themselves: a folder or a hub name may hold others tomorrow
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.network.state_dict().items()):
+            digest.update(name.encode() + tensor.numpy().tobytes())
+        self.identity = f"hubert:{digest.hexdigest()[:16]}:final_norm={final_norm}:level={normalise_waveform}"
+        self._last_layer: Tensor | None = None
+        self.network.encoder.layers[-1].register_forward_hook(self._keep_last_layer)
+
+    def _keep_last_layer(self, module: nn.Module, inputs: tuple, output: Tensor | tuple) -> None:
+        self._last_layer = output[0] if isinstance(output, tuple) else output
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Map waveforms (B, S) at 16 kHz to (B, T_a, hidden size)."""
+        if self.normalise_waveform:
+            waveform = unit_level(waveform)
+        output = self.network(waveform).last_hidden_state
+        features, self._last_layer = (output if self.final_norm else self._last_layer), None
+        return features
+
+    def freeze(self, frozen: bool = True) -> None:
+        """Freeze or unfreeze; transformers' front end would otherwise ask for a gradient of its own accord."""
+        super().freeze(frozen)
+        self.network.feature_extractor._requires_grad = not frozen
