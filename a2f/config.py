@@ -99,6 +99,7 @@ class TrainingConfig:
 
     loss: str = "norm"  # per frame: the "norm" of Eq. 4, or the "squared" norm of the released code
     sparsity_weight: float = 1e-4  # beta, Eq. 4
+    aperture_weight: float = 0.0  # of models.aperture, the height between the lips; not in the paper
     learning_rate: float = 1e-4
     schedule: str = "constant"  # or "one_cycle": linear rise over the first tenth, cosine fall to zero
     batch_size: int = 8
@@ -117,7 +118,8 @@ class TrainingConfig:
         _positive(self, "learning_rate")
         _count(self, "batch_size", "epochs", "crop_frames", "style_frames", "validate_every")
         beta, frozen = self.sparsity_weight, self.freeze_epochs
-        _check(self, "sparsity_weight", isinstance(beta, (int, float)) and 0 <= beta < math.inf, "0 or more")
+        for name, value in (("sparsity_weight", beta), ("aperture_weight", self.aperture_weight)):
+            _check(self, name, isinstance(value, (int, float)) and 0 <= value < math.inf, "0 or more")
         if frozen is not None:
             _check(self, "freeze_epochs", isinstance(frozen, int) and frozen >= 0, "a whole number from 0, or None")
         if self.validation_clips is not None:

@@ -21,7 +21,15 @@ from a2f.determinism import one_thread
 from a2f.errors import BadInput, TrainingDiverged
 from a2f.features import FeatureCache, encode
 from a2f.files import atomic_path, write_json
-from a2f.models import Audio2Face, AudioEncoder, Motion, load_audio_encoder, read_run_config, resample_features
+from a2f.models import (
+    Audio2Face,
+    AudioEncoder,
+    LipAperture,
+    Motion,
+    load_audio_encoder,
+    read_run_config,
+    resample_features,
+)
 
 STATE, FINISHED, HISTORY = "state.pt", "finished.json", "history.json"
 
@@ -58,6 +66,7 @@ class _Run:
     history: list[dict]
     best: float
     unfrozen: bool
+    aperture: LipAperture | None
 
 
 @one_thread()
@@ -182,7 +191,8 @@ def _start(config: Config, dataset: Dataset, encoder: AudioEncoder, seed: int) -
     model.data_std.copy_(torch.tensor(float(np.sqrt(np.square(faces - mean).mean()))))
     # no weight decay: it contradicts the sparsity regulariser (section 4.5)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.training.learning_rate, weight_decay=0, fused=True)
-    return _Run(model, encoder, optimizer, 0, [], math.inf, False)
+    aperture = LipAperture(dataset.topology) if config.training.aperture_weight else None
+    return _Run(model, encoder, optimizer, 0, [], math.inf, False, aperture)
 
 
 def _unfreeze_when_due(run: _Run, config: TrainingConfig) -> None:
@@ -230,6 +240,9 @@ def _step(run: _Run, batch: Batch, config: Config) -> float:
     predicted = run.model.features(audio, batch.template, style)
     data = data_loss(run.model, predicted, batch.target, config.training.loss)
     objective = data + config.training.sparsity_weight * run.model.embedding.sparsity()  # Eq. 4
+    if run.aperture is not None:
+        lips = run.aperture.loss(run.model, predicted, batch.target, batch.template)
+        objective = objective + config.training.aperture_weight * lips
     run.optimizer.zero_grad()
     objective.backward()
     run.optimizer.step()

@@ -1,5 +1,6 @@
 """Tensors in, tensors out: the paper's model in the pieces of its section 4."""
 
+from a2f.models.aperture import LipAperture
 from a2f.models.audio2face import Audio2Face, read_run_config, read_weights
 from a2f.models.composite import AdaptiveModulation, instance_normalise, temporal_statistics
 from a2f.models.encoders import AudioEncoder, load_audio_encoder, resample_features
@@ -11,6 +12,7 @@ __all__ = [
     "AdaptiveModulation",
     "Audio2Face",
     "AudioEncoder",
+    "LipAperture",
     "Motion",
     "MotionEmbedding",
     "ResNet1D",
