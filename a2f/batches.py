@@ -115,7 +115,7 @@ class Batches:
             if waveforms:
                 audio = torch.stack([_waveform_crop(c, s, frames) for c, s in zip(clips, starts, strict=True)])
             else:
-                crops = [features.at_frames(c)[0, s : s + frames] for c, s in zip(clips, starts, strict=True)]
+                crops = [features.at_frames(c, s, frames)[0] for c, s in zip(clips, starts, strict=True)]
                 audio = torch.stack(crops)
             yield Batch(audio, templates(clips), clip_motion(model, clips, starts, frames), style)
 

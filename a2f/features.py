@@ -101,11 +101,12 @@ class FeatureCache:
             self._kept[clip.name] = features
         return self._kept[clip.name].astype(np.float32)
 
-    def at_frames(self, clip: Clip) -> torch.Tensor:
-        """Return a clip's features at its mesh frames, (1, T, C)."""
+    def at_frames(self, clip: Clip, start: int = 0, frames: int | None = None) -> torch.Tensor:
+        """Return a clip's features at its mesh frames, (1, T, C): all of them, or `frames` from `start`."""
         features = torch.from_numpy(self.at_encoder_rate(clip))[None]
+        count = clip.num_frames - start if frames is None else frames
         return resample_features(
-            features, clip.num_frames, clip.fps, self.encoder.feature_rate, self.encoder.first_centre
+            features, count, clip.fps, self.encoder.feature_rate, self.encoder.first_centre, start
         )
 
     def prepare(self, clips: Iterable[Clip], progress: bool = True) -> None:

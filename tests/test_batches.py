@@ -20,9 +20,10 @@ FRAMES, STYLE_FRAMES = 16, 20
 class FrameNumbers:
     """A feature cache whose features say which clip and frame they are of."""
 
-    def at_frames(self, clip: Clip) -> torch.Tensor:
+    def at_frames(self, clip: Clip, start: int, frames: int) -> torch.Tensor:
         name = float(clip.subject[1]) * 10 + float(clip.sentence[1])
-        numbers = torch.arange(clip.num_frames, dtype=torch.float32)
+        assert start + frames <= clip.num_frames
+        numbers = torch.arange(start, start + frames, dtype=torch.float32)
         return torch.stack([torch.full_like(numbers, name), numbers], dim=1)[None]
 
 

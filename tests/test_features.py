@@ -165,6 +165,14 @@ def test_features_at_frames_are_one_for_each(toy, dataset, tmp_path):
     np.testing.assert_allclose(frame_30_is_second_1, at_rate[50], atol=1e-6)
 
 
+def test_some_frames_are_cut_from_all(toy, dataset, tmp_path):
+    cache = FeatureCache(toy, tmp_path)
+    clip = dataset.clips[0]
+    every = cache.at_frames(clip)
+    for start, frames in ((0, 5), (7, 11), (clip.num_frames - 3, 3)):
+        assert torch.equal(cache.at_frames(clip, start, frames), every[:, start : start + frames])
+
+
 @pytest.mark.parametrize(
     "samples, fps, frames",
     [(16_000, 30, 30), (16_000, 60, 60), (1, 30, 1), (8_100, 30, 15), (65_600, 30, 123), (65_599, 30, 122)],

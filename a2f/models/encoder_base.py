@@ -71,7 +71,9 @@ def unit_level(waveform: Tensor) -> Tensor:
     return waveform / waveform.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-4)
 
 
-def resample_features(features: Tensor, num_frames: int, fps: float, rate: float, first_centre: float = 0.0) -> Tensor:
+def resample_features(
+    features: Tensor, num_frames: int, fps: float, rate: float, first_centre: float = 0.0, start: int = 0
+) -> Tensor:
     """Resample features to the times of mesh frames by linear interpolation.
 
     Parameters
@@ -82,6 +84,8 @@ def resample_features(features: Tensor, num_frames: int, fps: float, rate: float
         T; frame i is at i / fps seconds. Frames beyond the last feature repeat it.
     fps, rate : float
     first_centre : float
+    start : int
+        The first of the T frames.
 
     Returns
     -------
@@ -89,7 +93,7 @@ def resample_features(features: Tensor, num_frames: int, fps: float, rate: float
     """
     if features.shape[1] < 1:
         raise BadInput("the audio is too short for a single feature of the audio encoder")
-    position = (torch.arange(num_frames, dtype=torch.float64) / fps - first_centre) * rate
+    position = (torch.arange(start, start + num_frames, dtype=torch.float64) / fps - first_centre) * rate
     position = position.clamp(0, features.shape[1] - 1)
     below = position.floor().long().clamp(max=max(features.shape[1] - 2, 0))
     share = (position - below).to(features.dtype).to(features.device).view(1, -1, 1)
