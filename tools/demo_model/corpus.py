@@ -64,8 +64,9 @@ def motion(speaker: dict, mode: str, name: str, phones: list, samples: int, fps:
     """Unit values (T, 52) float32 of a speaker saying timed phones, without what sound cannot tell: blinks and gaze."""
     face, targets = _face()
     entry = {"id": name, "mode": mode, "phones": phones, "samples": samples}
-    values = unit_curves(Speaker(face, speaker, targets), entry, seed, RATE, blinks=False, gaze=False, accents=False,
-                         variation=False)
+    values = unit_curves(
+        Speaker(face, speaker, targets), entry, seed, RATE, blinks=False, gaze=False, accents=False, variation=False
+    )
     return values[:: STORED_RATE // fps].astype(np.float32)
 
 

@@ -1,0 +1,249 @@
+"""Every demand on the shipped model as one row of a table: measured, with an interval, and whether it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from tqdm import tqdm
+
+from a2f.animate import Animator
+from a2f.data import open_dataset
+from a2f.data.assets import asset
+from a2f.data.faces import load_faces
+from a2f.files import read_json
+from a2f.observations import motion_std, mouth_area
+from demo_model import augment, measure
+from demo_model.measure import Mouth, Speaker
+from demo_model.tracks import RATE, Utterance, join
+
+SEED = 11
+FOREIGN = "piper"  # begins the name of the voice whose whole family is foreign to training
+SILENT = 0.02  # of the largest opening in speech
+
+
+def row(
+    quantity: str, value: float, demand: str = "", holds: bool | None = None, interval=None, detail: str = ""
+) -> dict:
+    """One row of evaluation.json."""
+    bounds = None if interval is None else [round(float(x), 4) for x in interval]
+    return {"quantity": quantity, "value": round(float(value), 4), "interval": bounds, "demand": demand or None,
+            "holds": None if holds is None else bool(holds), "detail": detail}  # fmt: skip
+
+
+def held_out_speakers(animator: Animator, modes: tuple[str, ...] = ("neutral",)) -> list[Speaker]:
+    """The demo corpus' test speakers: heads, styles and style motions that the training draws never held."""
+    dataset = open_dataset("demo", fps=animator.config.data.fps)
+    entries = {entry["id"]: entry for entry in read_json(asset("demo/speakers.json"))["speakers"]}
+    found = []
+    for subject in dict.fromkeys(clip.subject for clip in dataset.split("test")):
+        for mode in modes:
+            clip = next(c for c in dataset.split("test") if c.subject == subject and c.style == mode)
+            found.append(Speaker(entries[subject], clip.template, mode, animator.style(clip)))
+    return found
+
+
+class Battery:
+    """All measurements of one model on voices that it never heard.
+
+    Parameters
+    ----------
+    animator : Animator
+    voices : dict of str to list of Utterance
+    """
+
+    def __init__(self, animator: Animator, voices: dict[str, list[Utterance]]) -> None:
+        self.animator, self.voices, self.faces = animator, voices, load_faces()
+        self.speakers = held_out_speakers(animator)
+        self._wanted: dict[str, np.ndarray] = {}
+        self.clean = {voice: self.mouths(utterances) for voice, utterances in voices.items()}
+        self.loudest = max(float(m.area[m.speech()].max()) for mouths in self.clean.values() for m in mouths)
+
+    def mouths(self, utterances: list[Utterance], treat: Callable | None = None, rate: int = RATE) -> list[Mouth]:
+        """Animate sentences, their sound changed by ``treat(waveform, number)``, speakers taking turns."""
+        found = []
+        for number, utterance in enumerate(tqdm(utterances, utterances[0].voice, leave=False)):
+            speaker = self.speakers[number % len(self.speakers)]
+            if utterance.name not in self._wanted:
+                self._wanted[utterance.name] = measure.wanted(
+                    utterance, speaker, self.faces, self.animator.config.data.fps
+                )
+            sound = None if treat is None else treat(utterance.waveform, number)
+            found.append(measure.mouth(self.animator, utterance, speaker, self._wanted[utterance.name], sound, rate))
+        return found
+
+    def everything(self, treat: Callable, rate: int = RATE, every: int = 1) -> list[Mouth]:
+        """All sentences of all voices, or every so many-th, treated."""
+        return [m for us in self.voices.values() for m in self.mouths(us[::every], treat, rate)]
+
+    def accuracy(self, reference: Battery | None) -> list[dict]:
+        """Correlation and amplitude of the opening, by voice and over all."""
+        rows, means = [], []
+        for voice, mouths in self.clean.items():
+            values = [m.correlation() for m in mouths]
+            means.append(np.mean(values))
+            foreign = voice.startswith(FOREIGN)
+            beside = "" if reference is None else (
+                f"; log-mel features, same decoder: {np.mean([m.correlation() for m in reference.clean[voice]]):.3f}"
+            )  # fmt: skip
+            rows.append(row(f"mouth opening, r, {voice}", np.mean(values), ">= 0.88" if foreign else "",
+                            np.mean(values) >= 0.88 if foreign else None, measure.interval(values),
+                            f"{len(values)} sentences, speech only, no lag{beside}"))  # fmt: skip
+        every = [m.correlation() for mouths in self.clean.values() for m in mouths]
+        detail = f"mean of {len(means)} voices, {len(every)} sentences"
+        if reference is not None:
+            low = [np.mean([m.correlation() for m in mouths]) for mouths in reference.clean.values()]
+            detail += f"; log-mel features, same decoder: {np.mean(low):.3f}"
+        rows.append(row("mouth opening, r, all unseen voices", np.mean(means), ">= 0.90", np.mean(means) >= 0.90,
+                        measure.interval(every), detail))  # fmt: skip
+        for voice, mouths in self.clean.items():
+            values = [m.amplitude() for m in mouths]
+            rows.append(row(f"amplitude, predicted / wanted sd, {voice}", np.mean(values), "0.9 .. 1.1",
+                            0.9 <= np.mean(values) <= 1.1, measure.interval(values)))  # fmt: skip
+        return rows
+
+    def contacts(self) -> list[dict]:
+        """Closures at p b m and openness of open vowels."""
+        mouths = [m for found in self.clean.values() for m in found]
+        closed = [c for m in mouths for c in m.closures()]
+        wanted = [c for m in mouths for c in m.closures(m.target_height)]
+        vowels = [v for m in mouths for v in m.open_vowels()]
+        by_voice = ", ".join(
+            f"{v} {np.mean([c for m in ms for c in m.closures()]):.2f}" for v, ms in self.clean.items()
+        )
+        return [
+            row("p b m within 1 mm of rest", np.mean(closed), ">= 0.90", np.mean(closed) >= 0.9, measure.interval(closed),
+                f"{len(closed)} closures; {by_voice}; in the targets {np.mean(wanted):.2f}"),
+            row("open vowels without closure", np.mean(vowels), ">= 0.90", np.mean(vowels) >= 0.9,
+                measure.interval(vowels), f"{len(vowels)} vowels ({' '.join(measure.OPEN_VOWELS)}), more than 1 mm"),
+        ]  # fmt: skip
+
+    def opening(self, waveform: np.ndarray, sample_rate: int = RATE) -> np.ndarray:
+        """(T,) mm^2 of the first speaker's mouth for any sound."""
+        speaker = self.speakers[0]
+        animation = self.animator(waveform, speaker.template, speaker.style, sample_rate=sample_rate)
+        return mouth_area(animation.vertices, animation.topology)
+
+    def silence(self) -> list[dict]:
+        """What the mouth does when nobody speaks."""
+        rng, samples = np.random.default_rng(SEED), 5 * RATE
+        sounds = {
+            "digital silence": (np.zeros(samples, np.float32), True),
+            "faint white noise, -70 dB": (augment.noise("white", samples, rng) * np.float32(10 ** (-70 / 20)), True),
+            "room noise (pink), -45 dB": (augment.noise("pink", samples, rng) * np.float32(10 ** (-45 / 20)), True),
+            "music alone, -25 dB": (augment.noise("music", samples, rng) * np.float32(10 ** (-25 / 20)), False),
+        }
+        rows = []
+        for name, (sound, asked) in sounds.items():
+            share = float(self.opening(sound).max()) / self.loudest
+            rows.append(row(f"opening in {name}", share, f"< {SILENT}" if asked else "", share < SILENT if asked else None,
+                            detail=f"of the largest in speech, {self.loudest:.0f} mm2"))  # fmt: skip
+        return rows
+
+    def loudness(self) -> list[dict]:
+        """The same sentence at a tenth of the level."""
+        worst = 0.0
+        for utterances in self.voices.values():
+            for utterance in utterances[:5]:
+                full = self.opening(utterance.waveform)
+                for factor in (0.5, 0.2, 0.1):
+                    change = self.opening(utterance.waveform * np.float32(factor)) - full
+                    worst = max(worst, float(np.abs(change).max() / full.max()))
+        return [row("change of the opening at 0.1 to 1 of the level", worst, "< 0.05", worst < 0.05,
+                    detail="largest, of the sentence's largest opening")]  # fmt: skip
+
+    def robustness(self) -> list[dict]:
+        """Noise, music, rooms, sample rates, codecs, whispering, shouting."""
+        base = np.mean([m.correlation() for mouths in self.clean.values() for m in mouths])
+        rng, kinds = np.random.default_rng(SEED), ("white", "pink", "babble")
+        others = [u.waveform for us in self.voices.values() for u in us]
+
+        def pick() -> np.ndarray:
+            return others[rng.integers(len(others))]
+
+        def noisy(kind: str | None, ratio: float) -> Callable:
+            return lambda w, i: augment.with_noise(w, augment.noise(kind or kinds[i % 3], len(w), rng, pick), ratio)
+
+        def shouted(waveform: np.ndarray, number: int) -> np.ndarray:
+            return np.clip(augment.overdriven(augment.tilt(waveform, 4.0), 3.0) * 20, -1, 1)
+
+        tests = [
+            ("noise (white, pink, babble) at 10 dB", noisy(None, 10.0), RATE, 1, True),
+            ("8 kHz", lambda w, i: augment.soxr.resample(w, RATE, 8000), 8000, 1, True),
+            ("music at 10 dB", noisy("music", 10.0), RATE, 1, False),
+            ("a room, decay 0.5 s", lambda w, i: augment.reverberant(w, 0.5, 3.0, rng), RATE, 2, False),
+            ("telephone (GSM)", lambda w, i: augment.coded(w, "gsm"), RATE, 2, False),
+            ("11.025 kHz", lambda w, i: augment.soxr.resample(w, RATE, 11025), 11025, 2, False),
+            ("48 kHz", lambda w, i: augment.soxr.resample(w, RATE, 48000), 48000, 2, False),
+            ("whispered (no voice, envelope kept)", lambda w, i: augment.whispered(w, rng), RATE, 1, False),
+            ("shouted into a clipping microphone", shouted, RATE, 1, False),
+        ]
+        rows = []
+        for name, treat, rate, every, asked in tests:
+            values = [m.correlation() for m in self.everything(treat, rate, every)]
+            fall = base - np.mean(values)
+            demand, holds = ("fall <= 0.1", fall <= 0.1) if asked else ("", None)
+            rows.append(row(f"mouth opening, r, {name}", np.mean(values), demand, holds, measure.interval(values),
+                            f"{len(values)} sentences; clean {base:.3f}, fall {fall:.3f}"))  # fmt: skip
+        return rows
+
+    def long_speech(self) -> list[dict]:
+        """A minute and more in one piece."""
+        rows = []
+        for voice, utterances in self.voices.items():
+            rng, count = np.random.default_rng(SEED), len(utterances)
+            waveform, phones = join([utterances[i % count] for i in range(min(count, 24))], rng)
+            whole = Utterance(f"{voice}-long", voice, "", waveform, tuple(map(tuple, phones)))
+            mouth = self.mouths([whole])[0]
+            pauses = np.concatenate([
+                mouth.area[int((start + 0.35) * mouth.fps) : int((end - 0.35) * mouth.fps)]
+                for symbol, start, end, _ in phones if symbol == "_" and end - start > 0.8
+            ])  # fmt: skip
+            rows.append(row(f"mouth opening, r, {len(waveform) / RATE:.0f} s in one piece, {voice}", mouth.correlation(),
+                            detail=f"opening inside pauses over .8 s: median {np.median(pauses) / self.loudest:.3f} "
+                                   "of the largest"))  # fmt: skip
+        return rows
+
+    def styles(self) -> list[dict]:
+        """Sentences under eight styles: other movement, the same closures."""
+        speakers = held_out_speakers(self.animator, ("neutral", "happy", "angry", "sad"))
+        chosen = [u for us in self.voices.values() for u in us[:5]]
+        template = speakers[0].template
+        maps, closed = [], []
+        for speaker in speakers:
+            for number, utterance in enumerate(chosen):
+                animation = self.animator(utterance.waveform, template, speaker.style)
+                if number == 0:
+                    maps.append(motion_std(animation.vertices))
+                found = measure.heights(animation.vertices, animation.topology)
+                closed.append(np.mean(Mouth(utterance, None, found, None, found, animation.fps).closures()))
+        maps = np.stack(maps)
+        size = np.linalg.norm(maps, axis=1).mean()
+        apart = [np.linalg.norm(maps[i] - maps[j]) / size for i in range(len(maps)) for j in range(i)]
+        worst = np.min(np.reshape(closed, (len(speakers), -1)).mean(axis=1))
+        return [
+            row("std heat maps of 8 styles, closest two apart", np.min(apart), "> 0.05", np.min(apart) > 0.05,
+                detail=f"distance over mean size; median {np.median(apart):.2f}; one sentence"),
+            row("p b m within 1 mm of rest, worst of 8 styles", worst, ">= 0.90", worst >= 0.9,
+                detail=f"{len(chosen)} sentences each; mean {np.mean(closed):.2f}"),
+        ]  # fmt: skip
+
+    def unseen_faces(self) -> list[dict]:
+        """The template is only added: the same movement on every head."""
+        rng, utterance = np.random.default_rng(SEED), next(iter(self.voices.values()))[0]
+        first, differences = None, []
+        for _ in range(12):
+            face = self.faces.identity(np.clip(0.8 * rng.standard_normal(40), -1.8, 1.8))
+            moved = self.animator(utterance.waveform, face, self.speakers[0].style).vertices - face
+            first = moved if first is None else first
+            differences.append(float(np.abs(moved - first).max()))
+        return [
+            row("movement on 12 heads, largest difference, mm", max(differences), "< 0.01", max(differences) < 0.01)
+        ]
+
+    def rows(self, reference: Battery | None) -> list[dict]:
+        """The whole table."""
+        return [
+            *self.accuracy(reference), *self.contacts(), *self.silence(), *self.loudness(), *self.robustness(),
+            *self.long_speech(), *self.styles(), *self.unseen_faces(),
+        ]  # fmt: skip
