@@ -10,12 +10,13 @@ __version__ = "0.1.0"
 # Public names and the modules they live in; loaded on first use, so that `import a2f` stays under a second.
 _PUBLIC = {
     "Animation": "a2f.animation",
+    "Animator": "a2f.animator",
     "Audio2Face": "a2f.models",
     "Clip": "a2f.data",
     "Config": "a2f.config",
     "Topology": "a2f.mesh",
     "animate": "a2f.animate",
-    "load": "a2f.animate",
+    "load": "a2f.animator",
     "open_dataset": "a2f.data",
     "preset": "a2f.config",
     "read_audio": "a2f.audio",

@@ -10,8 +10,15 @@ from pathlib import Path
 
 import a2f
 from a2f.errors import A2FError, BadInput, MissingData
-from a2f.files import write_json
+from a2f.files import atomic_path, write_json
 
+_ANIMATE_EXAMPLES = """examples:
+  a2f animate speech.wav --out films
+  a2f animate *.wav --out films --format npz --template my-face.obj
+  a2f animate speech.wav --out films --checkpoint build/mine --style s03-happy.npz
+  a2f animate speech.wav --out films --checkpoint owner/name --download
+"""
+_FIGURES = (".png", ".pdf", ".svg")
 _DONE, _FAILED, _BAD_INPUT, _STOPPED = 0, 1, 2, 130
 
 
@@ -56,16 +63,19 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _animate(options: argparse.Namespace) -> int:
-    for wav in options.wav:
-        if not Path(wav).is_file():
-            raise MissingData(f"{wav} is not a file")
-    from a2f.animate import animate, newest_run  # after the check above, which needs no torch
+    if not any(Path(wav).is_file() for wav in options.wav):
+        raise MissingData(f"{', '.join(options.wav)}: no such file")
+    from a2f.animate import animate  # after the check above, which needs no torch
 
-    run = options.checkpoint or newest_run(options.build)
-    if not options.checkpoint:
-        print(f"using the run {run}")
-    formats = [name for name in options.format.split(",") if name]
-    written = animate(options.wav, options.out, formats, checkpoint=run, style=options.style, template=options.template)
+    written = animate(
+        options.wav,
+        options.out,
+        [name for name in options.format.split(",") if name],
+        checkpoint=options.checkpoint,
+        style=options.style,
+        template=options.template,
+        download=options.download,
+    )
     for path in written:
         print(f"written: {path}")
     return _DONE
@@ -74,9 +84,21 @@ def _animate(options: argparse.Namespace) -> int:
 def _validate_data(options: argparse.Namespace) -> int:
     if options.name != "demo":
         raise BadInput(f"no data set is called {options.name!r}; there is 'demo'")
-    from a2f.data.validate_demo import validate_demo
+    if options.figure and Path(options.figure).suffix not in _FIGURES:
+        raise BadInput(f"a figure is written as {' or '.join(_FIGURES)}, not as {options.figure}")
+    from a2f.data.validate_demo import ARTICULATION, validate_demo
 
     report = validate_demo()
+    if options.articulation:
+        report = report.only(ARTICULATION)
+    if options.figure:
+        from a2f.plotting.articulation import plot_articulation
+
+        figure = plot_articulation(report)
+        with atomic_path(options.figure) as temporary:
+            figure.savefig(temporary)
+    if options.json:
+        write_json(options.json, report.to_json())
     print(report)
     return _DONE if report.ok else _FAILED
 
@@ -156,15 +178,27 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("wav", nargs="+", metavar="SPEECH", help="recordings: any rate, mono or stereo")
     command.add_argument("--out", required=True, metavar="DIR", help="folder for the animations, made if missing")
     command.add_argument("--format", default="mp4,npz", metavar="LIST", help="what to write (default: mp4,npz)")
-    command.add_argument("--checkpoint", metavar="RUN", help="a finished run (default: the newest under --build)")
     command.add_argument(
-        "--build", default="build", metavar="DIR", help="where that run is looked for (default: build)"
+        "--checkpoint",
+        default="demo",
+        metavar="MODEL",
+        help="demo (default), which comes with a2f; the folder of a trained or saved model; or a hub's owner/name",
     )
-    command.add_argument("--style", metavar="CLIP_OR_NPZ", help="motion whose style is taken: a clip's name or an npz")
-    command.add_argument("--template", metavar="FILE", help="the face at rest to animate, in the run's topology")
+    command.add_argument("--download", action="store_true", help="fetch a hub's model first; else no network is used")
+    command.add_argument(
+        "--style", metavar="CLIP_OR_NPZ", help="motion to take the style from, a clip or an npz (default: neutral)"
+    )
+    command.add_argument(
+        "--template", metavar="FILE", help="face at rest, in the model's topology (default: one of the corpus)"
+    )
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.epilog = _ANIMATE_EXAMPLES
 
     command = add("validate-data", _validate_data, "measure a data set against what is known of speech")
     command.add_argument("name", metavar="NAME", help="demo")
+    command.add_argument("--articulation", action="store_true", help="only how the mouth moves")
+    command.add_argument("--json", metavar="FILE", help="write the table there, too")
+    command.add_argument("--figure", metavar="FILE", help="draw apertures, speeds and closures beside the ranges")
 
     command = add("reproduce", _reproduce, "run all notebooks in order and publish their figures")
     command.add_argument("--preset", default="demo", metavar="NAME", help="demo (default) or smoke, the quick check")

@@ -55,7 +55,7 @@ def test_a_wrong_command_line_exits_with_2(arguments, capsys):
         (["validate-data", "vocaset"], "'vocaset'"),
         (["train", "--preset", "none", "--out", "x"], "'none'"),
         (["train", "--preset", "smoke", "--set", "colour=1", "--out", "x"], "colour"),
-        (["animate", "none.wav", "--out", "x"], "none.wav"),
+        (["animate", "none.wav", "nor this.wav", "--out", "x"], "none.wav, nor this.wav"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(arguments, words, capsys, tmp_path, monkeypatch):
@@ -66,11 +66,22 @@ def test_bad_input_is_one_line_and_exit_2(arguments, words, capsys, tmp_path, mo
     assert not list(tmp_path.iterdir())
 
 
-def test_without_a_run_animate_says_what_to_run(capsys, tmp_path, monkeypatch):
+def test_animate_needs_a_sound_a_folder_and_nothing_else(capsys):
+    options = cli.parser().parse_args(["animate", "a.wav", "--out", "x"])
+    assert (options.checkpoint, options.download, options.style, options.template) == ("demo", False, None, None)
+    with pytest.raises(SystemExit):
+        cli.main(["animate", "--help"])
+    assert "\n  a2f animate speech.wav --out films\n" in capsys.readouterr().out
+
+
+def test_animate_names_a_model_that_is_not_here(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     (tmp_path / "a.wav").write_bytes(b"")
-    assert cli.main(["animate", "a.wav", "--out", "x"]) == 2
-    assert "make reproduce" in capsys.readouterr().err
+    for model, words in (("nothing", "shipped one"), ("nobody/nothing", "--download")):
+        assert cli.main(["animate", "a.wav", "--out", "x", "--checkpoint", model]) == 2
+        assert words in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(

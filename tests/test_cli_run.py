@@ -53,8 +53,8 @@ def test_evaluate_prints_and_writes_the_errors_of_every_test_clip(run, tmp_path,
 
 def test_animate_gives_a_film_with_sound_and_the_vertices_behind_it(run, wav, tmp_path, capsys):
     out = tmp_path / "films"
-    assert main(["animate", str(wav), "--out", str(out), "--build", str(run.parents[1])]) == 0
-    assert "using the run" in capsys.readouterr().out
+    assert main(["animate", str(wav), "--out", str(out), "--checkpoint", str(run)]) == 0
+    assert f"written: {out / 'my speech.mp4'}" in capsys.readouterr().out
     waveform, rate = read_audio(wav)
     film = probe_mp4(out / "my speech.mp4")
     assert film.video_codec == "h264" and film.audio_codec == "aac"
@@ -65,6 +65,14 @@ def test_animate_gives_a_film_with_sound_and_the_vertices_behind_it(run, wav, tm
     assert vertices.dtype == np.float32 and vertices.shape[0] == int(len(waveform) / rate * fps)
     assert faces.dtype == np.int32 and faces.max() < vertices.shape[1]
     assert mouth_opening(vertices, open_dataset("demo").topology).std() > 0
+
+
+def test_a_missing_recording_stops_no_other(run, wav, tmp_path, capsys):
+    out, gone = tmp_path / "films", str(tmp_path / "gone.wav")
+    arguments = ["animate", gone, str(wav), "--out", str(out), "--checkpoint", str(run), "--format", "npz"]
+    assert main(arguments) == 2
+    assert [path.name for path in out.iterdir()] == ["my speech.npz"]
+    assert "1 of 2 sound files" in (shown := capsys.readouterr().err) and "gone.wav is not there" in shown
 
 
 def test_a_sound_file_that_is_none_is_named_and_nothing_is_written(run, tmp_path, capsys):

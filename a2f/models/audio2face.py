@@ -13,6 +13,7 @@ from a2f.config import Config, ModelConfig
 from a2f.errors import BadInput, MissingData
 from a2f.files import atomic_path, read_json, write_json
 from a2f.models.composite import AdaptiveModulation, instance_normalise
+from a2f.models.half import half_precision
 from a2f.models.motion import Motion
 from a2f.models.regional import MotionEmbedding
 from a2f.models.resnet1d import ResNet1D
@@ -116,6 +117,7 @@ class Audio2Face(nn.Module):
         name: str = "best",
         seed: int | None = None,
         extra: dict[str, Tensor] | None = None,
+        half: bool = False,
     ) -> None:
         """Write ``config.json`` and ``<name>.safetensors`` to a folder.
 
@@ -125,15 +127,24 @@ class Audio2Face(nn.Module):
         config : Config
             The whole run's configuration.
         name : str
-            ``"best"`` or ``"last"``.
+            ``"best"`` or ``"last"`` of a run, ``"model"`` of a model to be handed on.
         seed : int, optional
             Of the run that made it.
         extra : dict of str to Tensor, optional
             Further tensors, such as a fine-tuned audio encoder's under ``audio_encoder.``.
+        half : bool
+            Keep the weights in half precision; vectors, such as the mean that vertices are centred by, stay exact.
+
+        Raises
+        ------
+        BadInput
+            If a weight is too large for half precision.
         """
         from safetensors.torch import save_file
 
         tensors = {key: value.detach().contiguous() for key, value in self.state_dict().items()} | (extra or {})
+        if half:
+            tensors = half_precision(tensors)
         with atomic_path(Path(folder) / f"{name}.safetensors") as temporary:
             save_file(tensors, temporary)
         described = {
@@ -162,6 +173,9 @@ class Audio2Face(nn.Module):
             model.load_state_dict(tensors)
         except RuntimeError as error:
             raise BadInput(f"{Path(folder) / name}.safetensors does not fit its config.json: {error}") from None
+        broken = [key for key, value in tensors.items() if not value.isfinite().all()]
+        if broken:
+            raise BadInput(f"{Path(folder) / name}.safetensors is damaged: {broken[0]} is not finite")
         return model.eval()
 
 
@@ -175,7 +189,13 @@ def read_run_config(folder: str | os.PathLike) -> tuple[Config, dict]:
     described = read_json(path)
     if not isinstance(described, dict) or not {"config", "num_vertices", "audio_dim"} <= set(described):
         raise BadInput(f"{path} is not the configuration of a trained a2f model")
-    return Config.from_dict(described["config"]), described
+    for key in ("num_vertices", "audio_dim"):
+        if not isinstance(described[key], int) or described[key] < 1:
+            raise BadInput(f"{path}: {key} is {described[key]!r}, expected a whole positive number")
+    try:
+        return Config.from_dict(described["config"]), described
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{path} is not a configuration of this version of a2f: {error}") from None
 
 
 def read_weights(folder: str | os.PathLike, name: str = "best") -> dict[str, Tensor]:
@@ -185,7 +205,7 @@ def read_weights(folder: str | os.PathLike, name: str = "best") -> dict[str, Ten
 
     path = Path(folder) / f"{name}.safetensors"
     if not path.is_file():
-        raise MissingData(f"{path} is not there; the run was not trained so far")
+        raise MissingData(f"{path} is not there; the run was not trained so far, or the copy is not whole")
     try:
         return load_file(path)
     except SafetensorError as error:

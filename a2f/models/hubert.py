@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import torch
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 
 from a2f.audio import SAMPLE_RATE
 from a2f.errors import BadInput, MissingData
+from a2f.files import atomic_path
 from a2f.models.encoder_base import BUNDLED, AudioEncoder, unit_level, without_progress_bar
+from a2f.models.half import half_precision
 
 
 def _local_folder(source: str | Path) -> Path:
@@ -96,6 +99,20 @@ class HubertFeatures(AudioEncoder):
         output = self.network(waveform).last_hidden_state
         features, self._last_layer = (output if self.final_norm else self._last_layer), None
         return features
+
+    def save(self, folder: Path, half: bool) -> None:
+        """Write the network to a folder in transformers' format, each file whole or not at all."""
+        from safetensors.torch import load_file, save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as temporary, without_progress_bar():
+            self.network.save_pretrained(temporary, max_shard_size="50GB")
+            for path in Path(temporary).iterdir():
+                with atomic_path(folder / path.name) as whole:
+                    if half and path.suffix == ".safetensors":
+                        save_file(half_precision(load_file(path)), whole, metadata={"format": "pt"})
+                    else:
+                        whole.write_bytes(path.read_bytes())
 
     def freeze(self, frozen: bool = True) -> None:
         """Freeze or unfreeze; transformers' front end would otherwise ask for a gradient of its own accord."""

@@ -1,0 +1,94 @@
+"""A trained model ready for sound: a waveform, a face and a style motion in, an animation out."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from a2f.animation import Animation
+from a2f.audio import SAMPLE_RATE, resample, to_mono_float
+from a2f.batches import whole_motion
+from a2f.data import Clip
+from a2f.errors import BadInput
+from a2f.features import encode, frame_count
+from a2f.models import Motion, resample_features
+from a2f.saved import SavedModel
+
+
+class Animator(SavedModel):
+    """A model, its audio encoder and its topology, ready for sound.
+
+    `from_pretrained`, `save_pretrained` and `push_to_hub` are those of `SavedModel`, and so is what it is made of.
+    """
+
+    @torch.no_grad()
+    def style(self, motion: Clip | Animation | None) -> torch.Tensor | None:
+        """Return the style vector of a motion, to be used for any number of animations.
+
+        Parameters
+        ----------
+        motion : Clip, Animation or None
+            Any facial motion on this topology. An `Animation`'s first frame is taken as its neutral face. None is the
+            motionless face.
+        """
+        if motion is None:
+            still = torch.zeros(1, 16, 3 * self.model.num_vertices)
+            return self.model.style(Motion(still))
+        if isinstance(motion, Clip):
+            return self.model.style(whole_motion(self.model, motion))
+        vertices = torch.from_numpy(self.topology.check_vertices(motion.vertices, "the style motion"))[None]
+        return self.model.style(self.model.motion(vertices, vertices[:, 0]))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        waveform: np.ndarray,
+        template: np.ndarray,
+        style: torch.Tensor | Clip | Animation | None = None,
+        *,
+        sample_rate: int = SAMPLE_RATE,
+        name: str = "",
+    ) -> Animation:
+        """Animate a face.
+
+        Parameters
+        ----------
+        waveform : ndarray, (S,) or (S, channels), float or integer
+        template : ndarray, (N, 3)
+            The face to move, in the topology's unit.
+        style : Tensor, Clip, Animation or None
+            What `style` returned, or a motion to take the style from.
+        sample_rate : int
+        name : str
+
+        Returns
+        -------
+        Animation
+            With the exact blendshape basis and its weights.
+        """
+        template = self.topology.check_vertices(template, "the template")
+        if template.ndim != 2:
+            raise BadInput(f"the template has shape {template.shape}, expected ({self.topology.num_vertices}, 3)")
+        if not isinstance(style, torch.Tensor):
+            style = self.style(style)
+        sound = resample(to_mono_float(waveform), sample_rate, SAMPLE_RATE)
+        fps = self.config.data.fps
+        found = torch.from_numpy(encode(self.encoder, sound))[None]
+        frames = frame_count(sound, fps)
+        audio = resample_features(found, frames, fps, self.encoder.feature_rate, self.encoder.first_centre)
+        face = torch.from_numpy(template)[None]
+        weights = self.model.features(audio, face, style)
+        return Animation(
+            vertices=self.model.synthesise(weights, face)[0].numpy(),
+            fps=fps,
+            topology=self.topology,
+            audio=sound,
+            sample_rate=SAMPLE_RATE,
+            name=name,
+            basis=self.model.blendshapes(),
+            weights=weights[0].numpy(),
+            config=self.config.to_dict(),
+        )
+
+
+load = Animator.from_pretrained
