@@ -112,8 +112,8 @@ class Battery:
             f"{v} {np.mean([c for m in ms for c in m.closures()]):.2f}" for v, ms in self.clean.items()
         )
         return [
-            row("p b m within 1 mm of rest", np.mean(closed), ">= 0.90", np.mean(closed) >= 0.9, measure.interval(closed),
-                f"{len(closed)} closures; {by_voice}; in the targets {np.mean(wanted):.2f}"),
+            row("p b m within 1 mm of rest", np.mean(closed), ">= 0.90", np.mean(closed) >= 0.9,
+                measure.interval(closed), f"{len(closed)} closures; {by_voice}; in the targets {np.mean(wanted):.2f}"),
             row("open vowels without closure", np.mean(vowels), ">= 0.90", np.mean(vowels) >= 0.9,
                 measure.interval(vowels), f"{len(vowels)} vowels ({' '.join(measure.OPEN_VOWELS)}), more than 1 mm"),
         ]  # fmt: skip
@@ -136,8 +136,9 @@ class Battery:
         rows = []
         for name, (sound, asked) in sounds.items():
             share = float(self.opening(sound).max()) / self.loudest
-            rows.append(row(f"opening in {name}", share, f"< {SILENT}" if asked else "", share < SILENT if asked else None,
-                            detail=f"of the largest in speech, {self.loudest:.0f} mm2"))  # fmt: skip
+            demand, holds = (f"< {SILENT}", share < SILENT) if asked else ("", None)
+            detail = f"of the largest in speech, {self.loudest:.0f} mm2"
+            rows.append(row(f"opening in {name}", share, demand, holds, detail=detail))
         return rows
 
     def loudness(self) -> list[dict]:
@@ -199,9 +200,10 @@ class Battery:
                 mouth.area[int((start + 0.35) * mouth.fps) : int((end - 0.35) * mouth.fps)]
                 for symbol, start, end, _ in phones if symbol == "_" and end - start > 0.8
             ])  # fmt: skip
-            rows.append(row(f"mouth opening, r, {len(waveform) / RATE:.0f} s in one piece, {voice}", mouth.correlation(),
-                            detail=f"opening inside pauses over .8 s: median {np.median(pauses) / self.loudest:.3f} "
-                                   "of the largest"))  # fmt: skip
+            quiet = np.median(pauses) / self.loudest
+            quantity = f"mouth opening, r, {len(waveform) / RATE:.0f} s in one piece, {voice}"
+            detail = f"opening inside pauses over .8 s: median {quiet:.3f} of the largest"
+            rows.append(row(quantity, mouth.correlation(), detail=detail))
         return rows
 
     def styles(self) -> list[dict]:
