@@ -110,7 +110,7 @@ def _data(facts: Mapping[str, Any]) -> str:
     parts = [f"- **{key}**: {text}" for key, text in facts.get("data", {}).items()]
     if facts.get("synthetic"):
         parts.insert(0, "All of it is **synthetic**: no person was recorded, and none is shown.\n")
-    return "\n".join(parts) or "Not stated by whoever made this model."
+    return "\n".join(parts).rstrip() or "Not stated by whoever made this model."
 
 
 def _settings(facts: Mapping[str, Any]) -> str:
