@@ -15,6 +15,7 @@ from a2f.errors import BadInput
 
 FINE_RATE = 240.0  # contacts are timed on the 60 fps curves, interpolated linearly
 CONTACT = 0.6  # mm, the largest height along the rim that still counts as closed
+SLIT = 0.5  # mm between the lips, from which a point of the rim counts as open
 LEAD = 0.02  # s, by which a mouth leads the middle of its sound
 VOWELS = {"aa", "ae", "ah", "ao", "aw", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw"}
 
@@ -31,12 +32,14 @@ class Mouth:
         Opening seen from the front, mm^2.
     width : ndarray, (T,)
         Distance between the mouth corners, mm.
+    slit : ndarray, (T,)
+        Width of what stands open between them: the lips are more than `SLIT` apart, mm.
     jaw : ndarray, (T,)
         Drop of the lower incisors' edge, mm.
     aside : ndarray, (T,)
         Sideways position of the lower incisors, mm from their first frame.
-    lip : ndarray, (T, 3)
-        Mid-point of the lower lip, mm.
+    lip, upper_lip : ndarray, (T, 3)
+        Mid-points of the lower and the upper lip, mm.
     tuck : ndarray, (T,)
         Height of the lower lip's top over the upper incisors' edge, mm; 0 is touching.
     brow : ndarray, (T,)
@@ -49,9 +52,11 @@ class Mouth:
     gap: np.ndarray
     area: np.ndarray
     width: np.ndarray
+    slit: np.ndarray
     jaw: np.ndarray
     aside: np.ndarray
     lip: np.ndarray
+    upper_lip: np.ndarray
     tuck: np.ndarray
     brow: np.ndarray
     lids: np.ndarray
@@ -112,6 +117,7 @@ def measure(clip: Clip, unit_names: tuple[str, ...]) -> Mouth:
     opening = np.maximum(gap, 0.0)
     area = np.sum(0.5 * (opening[:, 1:] + opening[:, :-1]) * np.diff(across, axis=1), axis=1)
     incisor, middle = marks["lower_incisor"], lower[len(lower) // 2 : len(lower) // 2 + 1]
+    upper_middle = upper[len(upper) // 2 : len(upper) // 2 + 1]
     brow = place(np.concatenate([marks["brow_left"], marks["brow_right"]]), 1).mean(axis=1)
     aside = place(incisor, 0).mean(axis=1)
     lids = [unit_names.index(f"eyeBlink{side}") for side in ("Left", "Right")]
@@ -120,13 +126,24 @@ def measure(clip: Clip, unit_names: tuple[str, ...]) -> Mouth:
         gap=gap,
         area=area,
         width=across[:, -1] - across[:, 0],
+        slit=open_width(gap, across),
         jaw=clip.template[incisor, 1].mean() - place(incisor, 1).mean(axis=1),
         aside=aside - aside[0],
         lip=np.concatenate([place(middle, axis) for axis in range(3)], axis=1),
+        upper_lip=np.concatenate([place(upper_middle, axis) for axis in range(3)], axis=1),
         tuck=place(marks["lower_lip_top"], 1).mean(axis=1) - place(marks["upper_incisor"], 1).mean(axis=1),
         brow=brow - np.median(brow),
         lids=weights[:, lids].mean(axis=1),
     )
+
+
+def open_width(gap: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """(T,) summed width of the rim's stretches that are more than `SLIT` apart, their ends interpolated, mm."""
+    above, below = gap[:, 1:] - SLIT, gap[:, :-1] - SLIT
+    # of a stretch between two points: all of it, none, or the part on the open side of the crossing
+    both = np.abs(above) + np.abs(below)
+    share = (np.maximum(above, 0.0) + np.maximum(below, 0.0)) / np.maximum(both, 1e-9)
+    return np.sum(share * np.diff(across, axis=1), axis=1)
 
 
 @dataclass(frozen=True)
@@ -141,6 +158,8 @@ class Closure:
         When they met, s after the closure began to be heard.
     press : float
         Speed at which they met over the fastest speed of closing.
+    aperture : float
+        Mean height along the rim in the middle of the contact, mm; negative where lips press into each other.
     beside_pause : bool
         Whether a pause comes before or after, where lips may stay together.
     """
@@ -148,6 +167,7 @@ class Closure:
     contact: float
     onset: float
     press: float
+    aperture: float
     beside_pause: bool
 
 
@@ -169,12 +189,13 @@ def closures(mouth: Mouth) -> list[Closure]:
         touching = [run for run in runs if run[0] < phone.end - 0.005 and run[1] > phone.start - 0.03]
         pause = before is None or before.symbol == "_" or after is None or after.symbol == "_"
         if not touching:
-            found.append(Closure(0.0, np.nan, np.nan, pause))
+            found.append(Closure(0.0, np.nan, np.nan, np.nan, pause))
             continue
         start, end, index = max(touching, key=lambda run: run[1] - run[0])
         peak = speed[max(index - int(0.12 * FINE_RATE), 0) : index + 1].max()
         press = speed[index] / peak if peak > 5.0 else np.nan
-        found.append(Closure(end - start, start - phone.start, press, pause))
+        aperture = mouth.at(mouth.gap[:, 1:-1].mean(axis=1), 0.5 * (start + end))
+        found.append(Closure(end - start, start - phone.start, press, aperture, pause))
     return found
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -32,6 +32,10 @@ class Row:
         Why a value may leave the range; empty if it may not.
     bound : (float, float) or None
         How far an explained value may go; beyond it the row fails like any other.
+    group : str
+        The heading it is printed under.
+    values : tuple of float
+        What `measured` is the median of, where it is one; for figures, not stored.
     """
 
     quantity: str
@@ -43,6 +47,8 @@ class Row:
     source: str
     explanation: str = ""
     bound: tuple[float, float] | None = None
+    group: str = ""
+    values: tuple[float, ...] = field(default=(), repr=False)
 
     @property
     def verdict(self) -> str:
@@ -81,9 +87,24 @@ class Report:
                 return row
         raise BadInput(f"no row is called {quantity!r}; there are {', '.join(r.quantity for r in self.rows)}")
 
+    def only(self, groups: Sequence[str]) -> Report:
+        """The rows of some groups.
+
+        Raises
+        ------
+        BadInput
+            If a group has no row.
+        """
+        there = list(dict.fromkeys(row.group for row in self.rows))
+        missing = [name for name in groups if name not in there]
+        if missing:
+            raise BadInput(f"no row is in group {missing[0]!r}; the groups are {', '.join(there)}")
+        return Report(tuple(row for row in self.rows if row.group in groups))
+
     def to_json(self) -> dict:
         """Plain values for a result file; what could not be measured or has no upper end is None."""
-        rows = [asdict(row) | {"verdict": row.verdict} for row in self.rows]
+        names = [entry.name for entry in fields(Row) if entry.name != "values"]
+        rows = [{name: getattr(row, name) for name in names} | {"verdict": row.verdict} for row in self.rows]
         for row in rows:
             row.update({key: None for key in ("measured", "high") if not math.isfinite(row[key])})
         return {"synthetic": True, "ok": self.ok, "rows": rows}
@@ -105,6 +126,10 @@ class Report:
         text = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
         ]
+        for position in range(len(self.rows) - 1, -1, -1):
+            group = self.rows[position].group
+            if group and (position == 0 or self.rows[position - 1].group != group):
+                text[position + 1 : position + 1] = ["", group.upper()]
         notes = [
             f"* {r.quantity}: {r.explanation} (accepted {_range(*r.bound)})"
             for r in self.rows
@@ -115,6 +140,11 @@ class Report:
             notes.append("usual range: as such values are commonly quoted, not looked up in the work that is named")
         close = "all inside or explained" if self.ok else f"{bad} of {len(self.rows)} rows OUTSIDE"
         return "\n".join(["demo corpus (synthetic)", *text, *notes, close])
+
+
+def grouped(group: str, rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The rows under one heading."""
+    return tuple(replace(row, group=group) for row in rows)
 
 
 def _range(low: float, high: float) -> str:
@@ -134,4 +164,5 @@ def median_row(quantity: str, unit: str, values: Sequence[float], low: float, hi
     if not len(values):
         return Row(quantity, unit, math.nan, "nothing to measure", low, high, source, **extra)
     detail = f"{spread(values)}, n {len(values)}"
+    extra["values"] = tuple(float(value) for value in values)
     return Row(quantity, unit, float(np.median(values)), detail, low, high, source, **extra)
