@@ -18,9 +18,9 @@ RELEASE = {"jaw": 0.062, "height": 0.052, "round": 0.060, "spread": 0.065}
 SHARPNESS = 1.6
 CORE = 0.30  # share of the sound on either side of its centre at full claim
 # Low-pass of the finished curves, s (standard deviation): the jaw is the heaviest articulator and moves
-# last (D12).
+# last.
 SMOOTH = {"jaw": 0.017, "height": 0.012, "round": 0.016, "spread": 0.018}
-JAW_LAG = 0.008
+JAW_LAG, CLOSING_JAW_LAG = 0.006, 0.030  # s; it lags most where lips close: it moves last there (D12)
 
 UNIT_GROUP = {"jawOpen": "jaw", "mouthLowerDownLeft": "height", "mouthLowerDownRight": "height",
               "mouthUpperUpLeft": "height", "mouthUpperUpRight": "height", "mouthClose": "height",
@@ -52,10 +52,13 @@ def claims(line: TimeLine, times: np.ndarray, group: str, anticipation: float = 
             # Rounding begins ahead of its vowel, the earlier the more consonants stand between (D13);
             # neighbours that insist on spread lips (/i s/: higher firmness) block part of it.
             lead = ROUNDING_LEAD * min(1.0, 0.6 + 0.4 * anticipation)
-            attack = min(0.30, (0.100 + 0.025 * gesture.run_up) * anticipation)
+            attack = min(0.30, (0.080 + 0.038 * gesture.run_up) * anticipation)
+        bilabial = viseme.kind == "bilabial"
+        if bilabial:
+            lead *= 0.5
         if group == "jaw":
-            lead -= JAW_LAG
-        centre = 0.5 * (gesture.start + gesture.end) - lead * (1.0 if viseme.kind != "bilabial" else 0.5)
+            lead -= CLOSING_JAW_LAG if bilabial else JAW_LAG
+        centre = 0.5 * (gesture.start + gesture.end) - lead
         # a rounded sound keeps its claim until its own end although it starts early
         late = lead - LEAD["vowel"] if group == "round" and viseme.rounded else 0.0
         core = CORE * (gesture.end - gesture.start)

@@ -17,6 +17,7 @@ FINE_RATE, STORED_RATE = 240, 60
 SCALE = 1.0 / 2048.0  # one integer step of a stored unit value
 LIP_SPEED, JAW_SPEED = 280.0, 165.0  # mm/s, ceilings of a clip's peaks (D10), a little inside 300 and 180
 BREATH_PAUSE = 0.35  # s of silence before anyone breathes
+LONGEST_BREATH, BREATH_EDGE = 0.42, 0.13  # s: the whole of it, and opening or closing for it
 CORNERS = ("mouthSmile", "mouthDimple", "mouthFrown", "mouthStretch")
 SIDE = 0.36          # largest left-right imbalance of a lop-sided speaker
 MOUTH_SIDE = 0.12    # of mouthLeft/mouthRight at full effort
@@ -124,6 +125,9 @@ def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrin
 
     values = np.clip(values[:: FINE_RATE // STORED_RATE], 0.0, 1.0)
     stored = times[:: FINE_RATE // STORED_RATE]
+    close, jaw = names.index("mouthClose"), names.index("jawOpen")
+    # a corrective of jawOpen; a sound that holds the jaw high (D14) leaves less of it to take back
+    values[:, close] = np.minimum(values[:, close], values[:, jaw])
     values = speaker.solver.touch_incisors(values, biting[:: FINE_RATE // STORED_RATE])
     return speaker.solver.close_lips(values, activation(line.contacts, "lips", stored))
 
@@ -169,7 +173,7 @@ def _habits(names, style, mode) -> np.ndarray:
 
 
 def _breaths(line, leads, chance, rng, variation) -> list[tuple[float, float, float]]:
-    """(centre, half length, depth) of open-mouthed breaths before phrases (D19).
+    """(start, end, depth) of open-mouthed breaths before phrases (D19).
 
     A breath wants a silence of `BREATH_PAUSE` and is over 50-90 ms before the sound; a track's first silence
     is the visible end of a longer one. In a long pause the mouth comes to rest before it.
@@ -183,18 +187,17 @@ def _breaths(line, leads, chance, rng, variation) -> list[tuple[float, float, fl
         silence = start - (line.phrases[position - 1][1] if position else 0.0)
         room = start - quiet_since - until
         if silence >= BREATH_PAUSE and room >= 0.25 and draw < chance:
-            half = 0.5 * min(room, 0.42)
-            out.append((start - until - half, half, depth))
+            out.append((max(quiet_since, start - until - LONGEST_BREATH), start - until, depth))
         following = line.phrases[position + 1][0] if position + 1 < len(line.phrases) else line.duration
-        quiet_since = end + (min(ways[position], 0.28) if following - end >= LONG_PAUSE else 0.0)
+        quiet_since = end + (min(ways[position], 0.38) if following - end >= LONG_PAUSE else 0.0)
     return out
 
 
 def _inhale(speech, breaths, times, names):
     """Open the mouth a little for each breath."""
     out = speech.copy()
-    for centre, half, depth in breaths:
-        shape = smoothstep(1.0 - np.abs(times - centre) / half)
+    for start, end, depth in breaths:
+        shape = smoothstep((times - start) / BREATH_EDGE) * smoothstep((end - times) / BREATH_EDGE)
         out[:, names.index("jawOpen")] += 0.075 * depth * shape
         for side in ("Left", "Right"):
             out[:, names.index("mouthLowerDown" + side)] += 0.08 * depth * shape

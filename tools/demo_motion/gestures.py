@@ -11,15 +11,19 @@ from demo_motion.visemes import CLOSURE_PHONES, LABIODENTAL_PHONES, PAUSE, VISEM
 
 # Lead of the movement over its sound, s (D2: small inside speech; lips' contacts are locked to the
 # acoustics).
-LEAD = {"bilabial": 0.012, "labiodental": 0.012, "consonant": 0.025, "vowel": 0.035}
+LEAD = {"bilabial": 0.012, "labiodental": 0.012, "consonant": 0.030, "vowel": 0.045}
 ROUNDING_LEAD = 0.080
 SHORT_PAUSE = 0.30
 LONG_PAUSE = 0.60  # s, from which the face comes to rest between two phrases
-# The way back to rest (D20): half is left after 120 ms, a tenth after some 280 ms, nothing after `HOMEWARD`.
-DECAY, HOMEWARD = 0.071, 0.50  # s
+# The way back to rest (D20): half is left after 120 ms, a tenth after some 300 ms, nothing after `HOMEWARD`.
+DECAY, HOMEWARD = 0.083, 0.55  # s
 # A stop's closure ends at its burst; what follows inside the phone is aspiration with the lips already apart.
 LONGEST_CLOSURE = {"p": 0.050, "b": 0.064, "m": 0.120}
 SHORTEST_HOLD = 0.056
+STRESS = {0: 0.82, 1: 1.18, 2: 1.04}  # size of a vowel's opening (D8: height and stress shape it)
+# Time constants that shrink with the pace keep fast speech exact, but its vowels are smaller, too (D11): their
+# size goes with this power of the pace. Consonants are spared: closures persist.
+SHRINKING = 0.22
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,7 @@ def time_line(phones, duration: float) -> TimeLine:
             run_up = 0
         names = visemes_of(symbol, stress)
         vowel = VISEMES[names[0]].kind == "vowel"
-        # Vowel height and stress shape the opening (Menezes & Erickson, with D8).
-        scale = {0: 0.82, 1: 1.18, 2: 1.04}[stress] if vowel else 1.0
+        scale = STRESS[stress] * pace**SHRINKING if vowel else 1.0
         edges = np.linspace(start, end, len(names) + 1)
         if len(names) == 2:
             edges[1] = start + 0.55 * (end - start)
@@ -170,7 +173,7 @@ def homeward(line: TimeLine, onset_lead: np.ndarray) -> list[float]:
 
 
 def speaking(line: TimeLine, times: np.ndarray, onset_lead: np.ndarray,
-             pause_floor: float = 0.15) -> np.ndarray:
+             pause_floor: float = 0.20) -> np.ndarray:
     """How far the mouth has left its rest posture, 0..1; exactly 0 in long silence.
 
     It leaves rest `onset_lead` seconds before the voice (D1), returns as a damped mass does after it, and
@@ -188,7 +191,7 @@ def speaking(line: TimeLine, times: np.ndarray, onset_lead: np.ndarray,
         rise = smoothstep((times - (start - lead)) / (lead + 0.05))
         since = np.maximum(times - (end - 0.02), 0.0)
         fall = (1.0 + since / DECAY) * np.exp(-since / DECAY)
-        fall *= 1.0 - smoothstep((since - 0.4 * way) / (0.6 * way))
+        fall *= 1.0 - smoothstep((since - 0.45 * way) / (0.55 * way))
         level = np.maximum(level, rise * fall)
     for start, end in line.short_pauses:
         depth = (1.0 - pause_floor) * min(1.0, (end - start) / 0.09)

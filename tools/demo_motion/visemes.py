@@ -63,7 +63,7 @@ def _consonant(jaw, height, jaw_firm=0.8, **shape):
 VISEMES: dict[str, Viseme] = {
     # Bilabials and labiodentals: the lips' contact itself is solved in `closures.py`; here only the jaw's
     # share (D12).
-    "pp": Viseme("bilabial", 1.6, 3.4, firm={"jaw": 1.5, "height": 0.9, "round": 0.5, "spread": 0.6}),
+    "pp": Viseme("bilabial", 0.9, 3.4, firm={"jaw": 4.4, "height": 0.9, "round": 0.5, "spread": 0.6}),
     "ff": Viseme("labiodental", 1.6, 2.4, roll=0.22, firm={"jaw": 2.0, "height": 2.2, "round": 0.8,
     "spread": 0.8}),
     "th": _consonant(2.4, 3.8),
@@ -71,8 +71,8 @@ VISEMES: dict[str, Viseme] = {
     "ll": _consonant(3.0, 4.6, jaw_firm=0.6),
     "kk": _consonant(2.8, 4.4, jaw_firm=0.5),
     # The jaw is held high through a sibilant whatever vowel follows; the lips are free to anticipate (D14).
-    "ss": _consonant(1.3, 3.6, jaw_firm=3.2, stretch=0.12, firm={"round": 0.9, "spread": 0.9}),
-    "sh": _consonant(1.6, 5.8, jaw_firm=2.8, pucker=0.42, funnel=0.38,
+    "ss": _consonant(1.3, 3.6, jaw_firm=5.5, stretch=0.08, firm={"round": 0.9, "spread": 0.9}),
+    "sh": _consonant(1.6, 5.8, jaw_firm=4.5, pucker=0.42, funnel=0.38,
                      firm={"height": 1.6, "round": 2.6, "spread": 1.2}, rounded=True),
     "rr": _consonant(2.4, 4.6, pucker=0.26, funnel=0.16, firm={"round": 1.3}, rounded=True),
     # /h/ and the glottal stop have no shape of their own.
@@ -81,18 +81,18 @@ VISEMES: dict[str, Viseme] = {
                  firm={"jaw": 3.0, "height": 16.0, "round": 6.0, "spread": 3.0}),
     "yy": _consonant(1.9, 3.8, stretch=0.26, firm={"round": 1.4, "spread": 1.4}),
     # Vowels: incisor drop ordered a > e > o > i > u (D7) within 1-12 mm (D8); heights as in D17.
-    "aa": _vowel(10.2, 13.4, firm_jaw=2.6, funnel=0.04, firm={"height": 1.9}),
+    "aa": _vowel(10.2, 13.4, firm_jaw=2.6, pucker=0.08, firm={"height": 1.9}),
     "ae": _vowel(9.5, 13.0, firm_jaw=2.6, stretch=0.16, firm={"height": 1.9}),
     "ah": _vowel(7.0, 10.0),
-    "eh": _vowel(6.2, 8.8, stretch=0.14),
+    "eh": _vowel(6.4, 9.6, stretch=0.14),
     "ax": _vowel(4.2, 5.8, firm_jaw=0.7, firm={"height": 0.7, "round": 0.3, "spread": 0.3}),
     "er": _vowel(4.2, 5.8, firm_jaw=1.2, pucker=0.22, funnel=0.14, rounded=True),
-    "ih": _vowel(3.6, 6.2, stretch=0.20),
-    "iy": _vowel(2.3, 4.6, stretch=0.34, firm={"round": 2.0, "spread": 1.8}),
+    "ih": _vowel(3.6, 6.2, stretch=0.14),
+    "iy": _vowel(2.3, 6.1, stretch=0.12, firm={"round": 2.0, "spread": 1.8}),
     "ao": _vowel(7.2, 8.8, pucker=0.30, funnel=0.30, firm={"round": 2.0}, rounded=True),
-    "ow": _vowel(5.2, 7.4, pucker=0.48, funnel=0.34, firm={"round": 2.4}, rounded=True),
+    "ow": _vowel(5.6, 9.8, pucker=0.48, funnel=0.34, firm={"round": 2.4}, rounded=True),
     "uh": _vowel(3.2, 4.8, pucker=0.44, funnel=0.16, firm={"round": 2.2}, rounded=True),
-    "uw": _vowel(2.0, 3.7, pucker=0.80, funnel=0.20, firm={"height": 2.6, "round": 4.0, "spread": 2.0},
+    "uw": _vowel(1.6, 3.7, pucker=0.92, funnel=0.35, firm={"height": 2.6, "round": 4.0, "spread": 2.0},
                  rounded=True),
 }
 
