@@ -13,7 +13,8 @@ D5  Lip height at closure varies by 3 mm (upper) and 5 mm (lower). Loefqvist & G
 D6  Bilabial closures last about 40-130 ms and are the longest of the stops. Stathopoulos & Weismer 1983, J
     Phonetics; Byrd 1993.
 D7  Jaw opening a > e > o > i > u. Kawahara, Erickson & Suemitsu 2017.
-D8  Incisor drop: high vowels 1-4, mid 3-7, low 6-12 mm. Erickson; Ostry & Munhall (ranges as usually quoted).
+D8  Incisor drop: high vowels 1-4, mid 3-7, low 6-12 mm, more under stress. Erickson; Ostry & Munhall; de Jong 1995
+    (ranges as usually quoted).
 D9  The jaw's yaw and roll in speech are small. Vatikiotis-Bateson & Ostry 1995, J Phonetics.
 D10 Peak speeds: lower lip 100-250, jaw 50-150 mm/s, lower lip > upper lip, corners, jaw. Birkholz & Hoole
     2012; McClean 2000.
