@@ -193,3 +193,20 @@ def test_mouths_are_narrow_for_u_and_wide_for_i():
         width = across[:, -1] - across[:, 0]
         uw, iy = (np.interp(middles(said("t uw1 t uw1 _0.4 t iy1 t iy1"), s)[0], times, width) for s in ("uw", "iy"))
         assert iy - uw > 4.0
+
+
+def test_a_phrase_that_would_be_too_fast_is_made_smaller_by_itself():
+    speaker = cast()[2]
+    track = said("t iy1 d _1.5 p aa1 p aa1 b ae1 p", phone=0.05, vowel=0.12) | {"mode": "angry"}
+    # larger movements than people make at this pace
+    loud = generate.Speaker.__new__(generate.Speaker)
+    loud.__dict__ |= speaker.__dict__ | {"style": speaker.style | {"gain": 1.6, "jaw": 1.4}}
+    _, wild = moved(loud, track)
+    calm = generate.calm_curves(loud, track, 0, RATE, **QUIET)
+
+    def fastest(values):
+        return np.linalg.norm(np.diff(values @ loud.mouth.lip_units, axis=0), axis=1).max() * generate.STORED_RATE
+
+    assert fastest(wild) > 300 > fastest(calm)
+    first = int(track["phones"][3][2] * generate.STORED_RATE)
+    np.testing.assert_allclose(calm[:first], wild[:first], atol=1e-9)

@@ -64,7 +64,7 @@ class Speaker:
         return values * factor
 
 
-def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrink: float = 1.0, *,
+def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrink: np.ndarray | None = None, *,
                 blinks: bool = True, gaze: bool = True, accents: bool = True,
                 variation: bool = True) -> np.ndarray:
     """(T, 52) float64 unit values of one track at `STORED_RATE`.
@@ -76,8 +76,8 @@ def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrin
     ----------
     clip : dict
         ``id``, ``mode``, ``samples`` and ``phones`` as in speech.json's ``clips``.
-    shrink : float
-        Factor on the speech movement, below 1 where a clip would move too fast.
+    shrink : ndarray, (phrases,), optional
+        Factor on the speech movement of each phrase, see `calm_curves`.
     blinks, gaze, accents : bool
         Whether the lids close, the eyes wander, the brows mark accents. What is left out cannot be heard: a
         model that has only the sound does without.
@@ -94,7 +94,10 @@ def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrin
 
     speech = curves(line, times, speaker.targets, names, smoothness=style["smoothness"] * mode.smoothness,
                     anticipation=style["anticipation"])
-    speech *= _factors(names, style, mode) * shrink
+    speech *= _factors(names, style, mode)
+    if shrink is not None and len(line.phrases):
+        # from the end of one phrase to the start of the next
+        speech *= np.interp(times, np.ravel(line.phrases), np.repeat(shrink, 2))[:, None]
     jitter = 0.02 * rng.standard_normal(len(line.phrases)) * variation
     leads = np.clip(style["onset_lead"] + jitter, 0.11, 0.25)
     level = speaking(line, times, leads)
@@ -132,18 +135,30 @@ def unit_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, shrin
     return speaker.solver.close_lips(values, activation(line.contacts, "lips", stored))
 
 
-def clip_coefficients(speaker: Speaker, clip: dict, seed: int, sample_rate: int) -> np.ndarray:
-    """(T, 52) int16: the curves of one clip, moved no faster than people move (D10), in steps of `SCALE`."""
-    shrink = 1.0
+def calm_curves(speaker: Speaker, clip: dict, seed: int, sample_rate: int, **options) -> np.ndarray:
+    """`unit_curves` with every phrase moved no faster than people move (D10).
+
+    A phrase that would be faster is made smaller, by itself: what is said elsewhere in a track changes nothing.
+    """
+    phrases = time_line(clip["phones"], clip["samples"] / sample_rate).phrases
+    between = [0.5 * (a[1] + b[0]) for a, b in zip(phrases[:-1], phrases[1:], strict=True)]
+    shrink = np.ones(len(phrases))
     for _ in range(5):
-        values = unit_curves(speaker, clip, seed, sample_rate, shrink)
-        lip = np.linalg.norm(np.diff(values @ speaker.mouth.lip_units, axis=0), axis=1).max() * STORED_RATE
-        jaw = np.abs(np.diff(values @ speaker.mouth.jaw_units)).max() * STORED_RATE
-        excess = max(lip / LIP_SPEED, jaw / JAW_SPEED)
-        if excess <= 1.0:
+        values = unit_curves(speaker, clip, seed, sample_rate, shrink, **options)
+        lip = np.linalg.norm(np.diff(values @ speaker.mouth.lip_units, axis=0), axis=1) * STORED_RATE
+        jaw = np.abs(np.diff(values @ speaker.mouth.jaw_units)) * STORED_RATE
+        excess = np.maximum(lip / LIP_SPEED, jaw / JAW_SPEED)
+        parts = np.split(excess, np.rint(np.array(between) * STORED_RATE).astype(int))
+        worst = np.array([part.max(initial=0.0) for part in parts[: len(phrases)]])
+        if not np.any(worst > 1.0):
             break
-        shrink *= 0.97 / excess
-    return np.rint(values / SCALE).astype(np.int16)
+        shrink[worst > 1.0] *= 0.97 / worst[worst > 1.0]
+    return values
+
+
+def clip_coefficients(speaker: Speaker, clip: dict, seed: int, sample_rate: int) -> np.ndarray:
+    """(T, 52) int16: the curves of one clip in steps of `SCALE`."""
+    return np.rint(calm_curves(speaker, clip, seed, sample_rate) / SCALE).astype(np.int16)
 
 
 def _factors(names, style, mode) -> np.ndarray:
