@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
-from demo_motion.generate import STORED_RATE, Speaker, unit_curves
+from demo_motion.generate import STORED_RATE, Speaker, calm_curves
 from demo_motion.mouth import FaceAsset, MouthGeometry
 from demo_motion.speakers import IDENTITY_SPREAD, LARGEST_COEFFICIENT, RANGES
 from demo_motion.visemes import solve_targets
@@ -64,7 +64,7 @@ def motion(speaker: dict, mode: str, name: str, phones: list, samples: int, fps:
     """Unit values (T, 52) float32 of a speaker saying timed phones, without what sound cannot tell: blinks and gaze."""
     face, targets = _face()
     entry = {"id": name, "mode": mode, "phones": phones, "samples": samples}
-    values = unit_curves(
+    values = calm_curves(
         Speaker(face, speaker, targets), entry, seed, RATE, blinks=False, gaze=False, accents=False, variation=False
     )
     return values[:: STORED_RATE // fps].astype(np.float32)
