@@ -117,6 +117,10 @@ class Batches:
             else:
                 crops = [features.at_frames(c, s, frames)[0] for c, s in zip(clips, starts, strict=True)]
                 audio = torch.stack(crops)
+            if self.config.feature_dropout and not waveforms:
+                # drawn here and not by a layer: epoch and seed decide it, as they decide everything else
+                kept = rng.random(audio.shape, dtype=np.float32) >= self.config.feature_dropout
+                audio = audio * torch.from_numpy(kept) / (1 - self.config.feature_dropout)
             yield Batch(audio, templates(clips), clip_motion(model, clips, starts, frames), style)
 
 

@@ -107,6 +107,7 @@ class TrainingConfig:
     freeze_epochs: int | None = 10  # the audio encoder is frozen for so many epochs; None: for good
     crop_frames: int = 48  # frames of one training sample
     style_frames: int = 64  # frames of the style motion in training
+    feature_dropout: float = 0.0  # share of the audio features hidden from each training sample; not in the paper
     style_source: str = "other_clip"  # style from another clip of the same subject and mode, or the "target" itself
     validate_every: int = 5  # epochs
     validation_clips: int | None = 24  # clips, spread over the validation split; None: all
@@ -120,6 +121,8 @@ class TrainingConfig:
         beta, frozen = self.sparsity_weight, self.freeze_epochs
         for name, value in (("sparsity_weight", beta), ("aperture_weight", self.aperture_weight)):
             _check(self, name, isinstance(value, (int, float)) and 0 <= value < math.inf, "0 or more")
+        hidden = self.feature_dropout
+        _check(self, "feature_dropout", isinstance(hidden, (int, float)) and 0 <= hidden < 1, "0 or more, below 1")
         if frozen is not None:
             _check(self, "freeze_epochs", isinstance(frozen, int) and frozen >= 0, "a whole number from 0, or None")
         if self.validation_clips is not None:

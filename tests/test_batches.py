@@ -164,3 +164,30 @@ def test_templates_and_motions_stack_clips_in_order(dataset, model):
 def test_an_encoder_has_to_say_how_it_works():
     with pytest.raises(TypeError, match="AudioEncoder has to define forward"):
         AudioEncoder()(torch.zeros(1, 10))
+
+
+class Ones(FrameNumbers):
+    """Features that are all one."""
+
+    def at_frames(self, clip: Clip, start: int, frames: int) -> torch.Tensor:
+        return torch.ones(1, frames, 50)
+
+
+def test_feature_dropout_hides_the_share_asked_for_and_keeps_the_mean(dataset, tiny_config, model):
+    config = tiny_config.training
+    clips = dataset.split("train")
+    hidden = Batches(clips, dataclasses.replace(config, feature_dropout=0.4), 3)
+    one, again = ([b.audio for b in hidden.epoch(2, model, Ones(), False)] for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
+    audio = torch.stack(one)
+    assert set(audio.unique().tolist()) == {0.0, float(torch.tensor(1.0) / (1 - 0.4))}
+    assert float((audio == 0).float().mean()) == pytest.approx(0.4, abs=0.01)
+    assert float(audio.mean()) == pytest.approx(1.0, abs=0.02)
+    plain = next(iter(Batches(clips, config, 3).epoch(2, model, Ones(), False)))
+    assert torch.equal(plain.audio, torch.ones_like(plain.audio))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, True, "0"])
+def test_a_feature_dropout_that_hides_all_or_less_than_nothing_is_refused(tiny_config, share):
+    with pytest.raises(BadInput, match="feature_dropout"):
+        tiny_config.replace(feature_dropout=share)
