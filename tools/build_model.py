@@ -4,7 +4,7 @@
     python tools/build_model.py --only measure     measure the trained runs again and write the model card anew
 
 It needs tools/demo_voices/speech (shipped with the repository) and, for the test on a foreign family, the voice that
-`tools/build_voices.py --foreign` renders into build/demo-model/piper, which is never stored.
+`tools/build_voices.py --piper` renders into build/demo-model/piper, which is never stored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from demo_voices.corpus import read_voices  # noqa: E402
 
 from a2f.config import Config  # noqa: E402
 from a2f.errors import MissingData  # noqa: E402
-from a2f.files import atomic_path, read_json, write_json  # noqa: E402
+from a2f.files import read_json  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 VOICES = ROOT / "tools" / "demo_voices"
@@ -55,7 +55,7 @@ def test_voices(work: Path) -> dict[str, list[Utterance]]:
     folder = work / "piper"
     if not (folder / "speech.json").is_file():
         raise MissingData(
-            f"the foreign test voice is not in {folder}; render it with tools/build_voices.py --foreign, in an "
+            f"the foreign test voice is not in {folder}; render it with tools/build_voices.py --piper, in an "
             "environment with tools/requirements-voices.txt (`make demo-model` does both)"
         )
     found: dict[str, list[Utterance]] = {}
@@ -88,26 +88,21 @@ def train_all(work: Path, workers: int) -> dict[str, Path]:
 
 def store(work: Path, runs: dict[str, Path]) -> bool:
     """Measure the model, write it with its card into the package, and say whether every demand holds."""
-    from demo_model.battery import Battery, held_out_speakers
+    from demo_model.battery import Battery
+    from demo_model.sample import store_sample
 
     import a2f
-    from a2f.card import model_card
 
     began = time.perf_counter()
     voices = test_voices(work)
-    animator = a2f.load(runs["demo-model"])
-    animator.default_style = held_out_speakers(animator)[0].style
-    animator.save_pretrained(MODEL, half=True)
+    a2f.load(runs["demo-model"]).save_pretrained(MODEL, half=True)
     stored = a2f.load(MODEL)  # what is measured is what is shipped: weights rounded to half precision
     reference = Battery(a2f.load(runs["demo-model-log-mel"]), voices)
     rows = Battery(stored, voices).rows(reference)
-    train, held = training_sentences()
-    finished = read_json(runs["demo-model"] / "finished.json")
-    evaluation = {"about": settings.ABOUT, "synthetic": True, "rows": rows}
-    write_json(MODEL / "evaluation.json", evaluation)
-    facts = settings.facts(train, held, voices, finished)
-    with atomic_path(MODEL / "README.md") as part:
-        part.write_text(model_card(facts, evaluation), encoding="utf-8")
+    facts = settings.facts(*training_sentences(), voices, read_json(runs["demo-model"] / "finished.json"))
+    stored.save_pretrained(MODEL, facts, evaluation={"about": settings.ABOUT, "rows": rows}, half=True)
+    sample = next(u for found in voices.values() for u in found if u.name == settings.SAMPLE)
+    store_sample(sample, MODEL.parent / "sample")
     for row in rows:
         verdict = {True: "holds", False: "DOES NOT HOLD", None: ""}[row["holds"]]
         print(f"{row['quantity']:60s} {row['value']:8.3f} {row['demand'] or '':12s} {verdict:14s} {row['detail']}")

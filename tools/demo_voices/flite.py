@@ -7,12 +7,14 @@ its times, so much is added to every one.
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 
 import numpy as np
 from demo_speech.phones import PAUSE, PHONE_SET, VOWELS, Phone
 
 LIBRARIES = ("libflite.so.1", "libflite_usenglish.so.1", "libflite_cmulex.so.1")
 LATE = 0.003  # seconds that the sound changes after flite's own times
+BEFORE_OPEN = ("r", "m", "dh")  # marsh, calm, father: where a Scottish speaker has the open vowel as well
 OTHER_NAMES = {"ax": "ah", "hh": "h", "pau": PAUSE}
 
 
@@ -97,9 +99,22 @@ class Flite:
                 stressed = symbol in VOWELS and content and stress == b"1"
                 segments.append(Phone(symbol, start, end, int(stressed)))
                 start, item = end, flite.item_next(item)
-            return samples, wave.sample_rate, _without_outer_pauses(segments)
+            phones = _without_outer_pauses(segments)
+            return samples, wave.sample_rate, _scottish(phones) if speaker == "awb" else phones
         finally:
             flite.delete_utterance(utterance)
+
+
+def _scottish(phones: list[Phone]) -> list[Phone]:
+    """What awb says where flite's American dictionary has the vowel of "lot": Scots round it (Wells 1982, vol. 2).
+
+    The demo speech labels the British "lot" the same way.
+    """
+    following = [*(phone.symbol for phone in phones[1:]), PAUSE]
+    return [
+        replace(phone, symbol="ao") if phone.symbol == "aa" and after not in BEFORE_OPEN else phone
+        for phone, after in zip(phones, following, strict=True)
+    ]
 
 
 def _without_outer_pauses(phones: list[Phone]) -> list[Phone]:
