@@ -120,7 +120,8 @@ class Batches:
             if self.config.feature_dropout and not waveforms:
                 # drawn here and not by a layer: epoch and seed decide it, as they decide everything else
                 kept = rng.random(audio.shape, dtype=np.float32) >= self.config.feature_dropout
-                audio = audio * torch.from_numpy(kept) / (1 - self.config.feature_dropout)
+                middle = 0 if model.audio_mean is None else model.audio_mean
+                audio = middle + (audio - middle) * torch.from_numpy(kept) / (1 - self.config.feature_dropout)
             yield Batch(audio, templates(clips), clip_motion(model, clips, starts, frames), style)
 
 

@@ -59,6 +59,7 @@ class ModelConfig:
     decoder_blocks: int = 8  # ResNet1D decoder, kernel 3, stride 1
     style_normalisation: str = "mean"  # Eq. 1: subtract the "mean" face of the style sequence, or its "template"
     style_statistics: tuple[str, ...] = ("mean", "std")  # of Z_face over time; released code adds "difference_std"
+    standardise_audio: bool = False  # each audio feature by the training set's mean and deviation; not in the paper
     audio_normalisation: str = "instance"  # Eq. 2 normalises Z_audio over time; released code has a "batch" norm
     scale_around_one: bool = False  # sigma_predict is 1 + the linear layer's output instead of the output itself
     output_scale: float = 0.1  # alpha, Eq. 3
@@ -70,7 +71,8 @@ class ModelConfig:
         object.__setattr__(self, "style_statistics", tuple(self.style_statistics))
         _count(self, "motion_dim", "decoder_blocks")
         _positive(self, "output_scale")
-        _switch(self, "audio_final_norm", "normalise_waveform", "scale_around_one", "composite", "template_embedding")
+        _switch(self, "audio_final_norm", "normalise_waveform", "standardise_audio", "scale_around_one", "composite")
+        _switch(self, "template_embedding")
         _one_of("ModelConfig", "style_normalisation", self.style_normalisation, ("mean", "template"))
         _one_of("ModelConfig", "audio_normalisation", self.audio_normalisation, ("instance", "batch"))
         known = ("mean", "std", "difference_std")

@@ -109,6 +109,18 @@ class FeatureCache:
             features, count, clip.fps, self.encoder.feature_rate, self.encoder.first_centre, start
         )
 
+    def moments(self, clips: Iterable[Clip]) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation of each feature over clips, two (C,) float32; no deviation is below 1e-4."""
+        count, total, squares = 0, 0.0, 0.0
+        for clip in clips:
+            features = self.at_encoder_rate(clip).astype(np.float64)
+            count += len(features)
+            total = total + features.sum(axis=0)
+            squares = squares + np.square(features).sum(axis=0)
+        mean = total / count
+        deviation = np.sqrt(np.maximum(squares / count - mean**2, 1e-8))
+        return mean.astype(np.float32), deviation.astype(np.float32)
+
     def prepare(self, clips: Iterable[Clip], progress: bool = True) -> None:
         """Compute and keep the features of clips, with a progress bar on standard error."""
         from tqdm.auto import tqdm

@@ -123,7 +123,7 @@ def train(
     validation = spread(dataset.split("val"), config.training.validation_clips)
     features.prepare([*batches.clips, *validation], progress)
     dataset.topology.save(out / "topology.npz")
-    run = _start(config, dataset, encoder, seed)
+    run = _start(config, dataset, features, seed)
     if (out / STATE).is_file():
         _restore(run, out / STATE)
     total = config.training.epochs * len(batches)
@@ -181,7 +181,8 @@ def holds_finished_run(out: Path, config: Config, seed: int) -> bool:
     return (out / FINISHED).is_file()
 
 
-def _start(config: Config, dataset: Dataset, encoder: AudioEncoder, seed: int) -> _Run:
+def _start(config: Config, dataset: Dataset, features: FeatureCache, seed: int) -> _Run:
+    encoder = features.encoder
     with torch.random.fork_rng(devices=[]):  # the initial weights follow the seed, and nobody else's numbers move
         torch.manual_seed(seed)
         model = Audio2Face(config.model, dataset.topology.num_vertices, encoder.feature_dim)
@@ -189,6 +190,9 @@ def _start(config: Config, dataset: Dataset, encoder: AudioEncoder, seed: int) -
     mean = faces.mean(axis=(0, 1))
     model.data_mean.copy_(torch.from_numpy(mean))
     model.data_std.copy_(torch.tensor(float(np.sqrt(np.square(faces - mean).mean()))))
+    if config.model.standardise_audio:
+        for name, value in zip(("audio_mean", "audio_std"), features.moments(dataset.split("train")), strict=True):
+            getattr(model, name).copy_(torch.from_numpy(value))
     # no weight decay: it contradicts the sparsity regulariser (section 4.5)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.training.learning_rate, weight_decay=0, fused=True)
     aperture = LipAperture(dataset.topology) if config.training.aperture_weight else None

@@ -198,3 +198,12 @@ def test_what_is_no_sound_is_refused_before_the_encoder_sees_it(toy, wave, named
 def test_no_sound_has_no_frames():
     with pytest.raises(BadInput, match="empty"):
         frame_count(np.zeros(0), 30)
+
+
+def test_moments_are_those_of_all_features_together(toy, dataset, tmp_path):
+    cache = FeatureCache(toy, tmp_path)
+    clips = dataset.clips[:4]
+    every = np.concatenate([cache.at_encoder_rate(clip) for clip in clips]).astype(np.float64)
+    mean, deviation = cache.moments(clips)
+    np.testing.assert_allclose(mean, every.mean(0), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(deviation, np.maximum(every.std(0), 1e-4), rtol=1e-3)

@@ -356,3 +356,19 @@ def test_validation_of_an_unfrozen_encoder_takes_sound_of_any_rate_and_length(
     faster = validate(model, encoder, dataset, [at_double_rate(c) for c in clips], features, tiny_config, 1, True)
     assert tuned == pytest.approx(frozen, rel=0.01)
     assert faster == pytest.approx(tuned, rel=0.02)
+
+
+def test_standardised_audio_enters_the_projection_with_mean_zero_and_deviation_one(
+    tmp_path, tiny_config, dataset, feature_cache
+):
+    config = tiny_config.replace(
+        standardise_audio=True, feature_dropout=0.3, freeze_epochs=None, epochs=2, validate_every=2
+    )
+    run = train(config, dataset, tmp_path / "run", cache=feature_cache, progress=False)
+    model = Audio2Face.from_pretrained(run)
+    features = FeatureCache(load_audio_encoder(config.model), feature_cache)
+    every = np.concatenate([features.at_encoder_rate(clip) for clip in dataset.split("train")])
+    inside = (torch.from_numpy(every) - model.audio_mean) / model.audio_std
+    torch.testing.assert_close(inside.mean(0), torch.zeros(every.shape[1]), atol=1e-3, rtol=0)
+    torch.testing.assert_close(inside.std(0), torch.ones(every.shape[1]), atol=1e-2, rtol=0)
+    assert Audio2Face(tiny_config.model, 30, every.shape[1]).audio_mean is None

@@ -39,6 +39,9 @@ class Audio2Face(nn.Module):
         width = config.motion_dim
         self.register_buffer("data_mean", torch.zeros(3))  # per axis
         self.register_buffer("data_std", torch.ones(()))  # one number for all axes
+        standard = config.standardise_audio
+        self.register_buffer("audio_mean", torch.zeros(audio_dim) if standard else None)
+        self.register_buffer("audio_std", torch.ones(audio_dim) if standard else None)
         self.audio_projection = nn.Conv1d(audio_dim, width, 1)
         self.audio_norm = nn.BatchNorm1d(width) if config.audio_normalisation == "batch" else None
         self.embedding = MotionEmbedding(num_vertices, width, config.output_scale)
@@ -80,6 +83,8 @@ class Audio2Face(nn.Module):
         style : Tensor, (B, 2K), or None
             What `style` returned.
         """
+        if self.audio_mean is not None:
+            audio = (audio - self.audio_mean) / self.audio_std
         projected = self.audio_projection(audio.transpose(1, 2))
         if self.audio_norm is not None:
             fused = self.audio_norm(projected).transpose(1, 2)
