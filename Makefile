@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce publish test lint validate lab clean
+.PHONY: help install reproduce publish test lint validate lab clean demo-model demo-voices
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -27,6 +27,8 @@ help:
 	@echo 'make test        lint, unit tests, notebook tests'
 	@echo 'make lab         JupyterLab on this machine only'
 	@echo 'make validate    measure the demo corpus against the literature'
+	@echo 'make demo-model  train, measure and store the model that is shipped (about an hour on 2 cores)'
+	@echo 'make demo-voices render and align its training voices anew (needs flite: apt install flite)'
 	@echo 'make install | lint | publish | clean'
 
 install: $(STAMP)
@@ -62,6 +64,20 @@ test: lint
 
 validate: $(STAMP)
 	@"$(PY)" -m a2f.cli validate-data demo
+
+# Speech synthesisers run at build time only, in an environment of their own: nothing of them is shipped.
+SYNTH := build/synthesisers
+$(SYNTH)/.done: tools/requirements-voices.txt
+	@$(PYTHON) -m venv "$(SYNTH)"
+	@"$(SYNTH)/bin/python" -m pip install --quiet --disable-pip-version-check -r $<
+	@touch "$@"
+
+demo-voices: $(STAMP) $(SYNTH)/.done
+	@"$(SYNTH)/bin/python" tools/build_voices.py $(ARGS)
+
+demo-model: $(STAMP) $(SYNTH)/.done
+	@"$(SYNTH)/bin/python" tools/build_voices.py --piper
+	@"$(PY)" tools/build_model.py $(ARGS)
 
 lab: $(STAMP)
 	@"$(PY)" -m jupyterlab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=. $(ARGS)

@@ -110,7 +110,7 @@ class FeatureCache:
         )
 
     def moments(self, clips: Iterable[Clip]) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and standard deviation of each feature over clips, two (C,) float32; no deviation is below 1e-4."""
+        """Return the mean and the deviation of each feature over clips, (C,) float32 each; none below 1e-4."""
         count, total, squares = 0, 0.0, 0.0
         for clip in clips:
             features = self.at_encoder_rate(clip).astype(np.float64)

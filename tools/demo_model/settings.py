@@ -9,7 +9,7 @@ from demo_model.corpus import Recipe
 from demo_model.tracks import RATE, Utterance
 
 SEED = 0
-RECIPE = Recipe(passes=4, fps=30, seed=2023)
+RECIPE = Recipe(passes=4, fps=60, seed=2023)
 
 # The paper's network on the bundled encoder. Departures from PAPER beyond those of DEMO:
 #   no template embedding       the template is only added (Eq. 3), so that a head never met moves as any other
