@@ -28,16 +28,19 @@ class Animator(SavedModel):
         Parameters
         ----------
         motion : Clip, Animation or None
-            Any facial motion on this topology. An `Animation`'s first frame is taken as its neutral face. None is the
-            motionless face.
+            Any facial motion on this topology, at any frame rate. An `Animation`'s first frame is taken as its neutral
+            face. None is the motionless face.
         """
+        fps = self.config.data.fps
         if motion is None:
             still = torch.zeros(1, 16, 3 * self.model.num_vertices)
             return self.model.style(Motion(still))
         if isinstance(motion, Clip):
-            return self.model.style(whole_motion(self.model, motion))
+            whole = whole_motion(self.model, motion)
+            return self.model.style(Motion(_at_rate(whole.values, motion.fps, fps), whole.basis))
         vertices = torch.from_numpy(self.topology.check_vertices(motion.vertices, "the style motion"))[None]
-        return self.model.style(self.model.motion(vertices, vertices[:, 0]))
+        whole = self.model.motion(vertices, vertices[:, 0])
+        return self.model.style(Motion(_at_rate(whole.values, motion.fps, fps)))
 
     @torch.no_grad()
     def __call__(
@@ -89,6 +92,17 @@ class Animator(SavedModel):
             weights=weights[0].numpy(),
             config=self.config.to_dict(),
         )
+
+
+def _at_rate(values: torch.Tensor, given: float, wanted: float) -> torch.Tensor:
+    """Return values (B, T, C) at another frame rate, between frames by linear interpolation."""
+    if given == wanted:
+        return values
+    frames = max(1, round((values.shape[1] - 1) * wanted / given) + 1)
+    position = (torch.arange(frames, dtype=torch.float64) * given / wanted).clamp(max=values.shape[1] - 1)
+    below = position.floor().long()
+    above = (below + 1).clamp(max=values.shape[1] - 1)
+    return torch.lerp(values[:, below], values[:, above], (position - below).to(values.dtype).view(1, -1, 1))
 
 
 load = Animator.from_pretrained

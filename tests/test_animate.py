@@ -229,3 +229,16 @@ def test_a_neutral_clip_is_the_default_style_where_there_is_one(tmp_path, tiny_r
         (out,) = animate([tmp_path / "a.wav"], tmp_path, ["npz"], checkpoint=tiny_run, style=style, progress=False)
         results.append(Animation.from_npz(out).vertices)
     np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("as_animation", [False, True])
+def test_a_style_motion_at_another_rate_is_brought_to_the_models(animator, clip, as_animation):
+    def at(fps: float):
+        times = np.arange(round(1.5 * fps) + 1) / fps  # straight lines: interpolation between frames is exact
+        motion = np.stack([times, 0.5 - times, 0 * times, 2 * times], axis=1).astype(np.float32)
+        moving = dataclasses.replace(clip, fps=fps, num_frames=len(times), coefficients=motion)
+        return Animation(moving.vertices, fps, animator.topology) if as_animation else moving
+
+    own = animator.style(at(animator.config.data.fps))
+    for fps in (60.0, 15.0, 10.0):
+        torch.testing.assert_close(animator.style(at(fps)), own, atol=2e-4, rtol=1e-3)
