@@ -234,7 +234,7 @@ def test_a_neutral_clip_is_the_default_style_where_there_is_one(tmp_path, tiny_r
 @pytest.mark.parametrize("as_animation", [False, True])
 def test_a_style_motion_at_another_rate_is_brought_to_the_models(animator, clip, as_animation):
     def at(fps: float):
-        times = np.arange(round(1.5 * fps) + 1) / fps  # straight lines: interpolation between frames is exact
+        times = np.arange(round(1.4 * fps) + 1) / fps  # straight lines: interpolation between frames is exact
         motion = np.stack([times, 0.5 - times, 0 * times, 2 * times], axis=1).astype(np.float32)
         moving = dataclasses.replace(clip, fps=fps, num_frames=len(times), coefficients=motion)
         return Animation(moving.vertices, fps, animator.topology) if as_animation else moving
