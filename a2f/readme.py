@@ -1,4 +1,4 @@
-"""The README's table of claims, made from the report that a notebook wrote, never by hand.
+"""The README's tables, made from the files that commands wrote, never by hand.
 
 `figures/report.json` (written by notebook 14 through `Session.save_report`)::
 
@@ -19,6 +19,9 @@
      "smoke_seconds": 180.3 or null,          the last complete smoke run of the same library, if there is one
      "test_seconds": 410 or null,             the last `make test` that passed in this checkout, without installation
      "library": "<sha256 of the sources>", "date": "..."}
+
+The shipped model's `evaluation.json` (written by `make demo-model`) gives the second table: the rows that a demand was
+made on.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from typing import Any
 from a2f.errors import BadInput, MissingData
 from a2f.files import atomic_path, read_json
 
-START, END = "<!-- results:start -->", "<!-- results:end -->"
+SECTIONS = ("results", "model")  # between <!-- name:start --> and <!-- name:end -->
 FIELDS = ("claim", "section", "notebook", "paper", "here", "verdict", "data")
 VERDICTS = ("holds", "holds in part", "does not hold", "undecided", "not tested here")
 
@@ -97,27 +100,55 @@ def render(report: dict[str, Any], timings: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def section(text: str) -> str:
-    """Return what stands between the markers in a README's text."""
-    if text.count(START) != 1 or text.count(END) != 1 or text.index(START) > text.index(END):
-        raise BadInput(f"README.md must hold the line {START} once and the line {END} once after it")
-    return text.split(START)[1].split(END)[0].lstrip("\n")
+def render_model(evaluation: dict[str, Any]) -> str:
+    """Return the table of what was demanded of the shipped model, in Markdown, ending in a newline."""
+    lines = ["| Measured on voices that it never heard | | Demand | Holds |", "|---|---|---|---|"]
+    for row in evaluation["rows"]:
+        if row["demand"]:
+            low_high = f" ({row['interval'][0]:.3g} to {row['interval'][1]:.3g})" if row["interval"] else ""
+            verdict = "yes" if row["holds"] else "**no**"
+            lines.append(f"| {row['quantity']} | {row['value']:.3g}{low_high} | {row['demand']} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def section(text: str, name: str) -> str:
+    """Return what stands between the markers of a section in a README's text."""
+    start, end = markers(name)
+    if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
+        raise BadInput(f"README.md must hold the line {start} once and the line {end} once after it")
+    return text.split(start)[1].split(end)[0].lstrip("\n")
+
+
+def markers(name: str) -> tuple[str, str]:
+    """Return the lines that a section stands between."""
+    if name not in SECTIONS:
+        raise BadInput(f"the README has no section {name!r}; there are {', '.join(SECTIONS)}")
+    return f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+
+
+def replace(readme: Path, name: str, new: str) -> None:
+    """Write one section of `readme` anew, and nothing where it says so already.
+
+    Raises
+    ------
+    MissingData, BadInput
+        If the file or a marker is missing.
+    """
+    if not readme.is_file():
+        raise MissingData(f"{readme.name} is not there")
+    text = readme.read_text(encoding="utf-8")
+    if section(text, name) != new:
+        start, end = markers(name)
+        with atomic_path(readme) as temporary:
+            temporary.write_text(f"{text.split(start)[0]}{start}\n{new}{end}{text.split(end)[1]}", encoding="utf-8")
 
 
 def update(readme: Path, figures: Path) -> None:
-    """Write the section into `readme` anew from `figures/report.json` and `figures/timings.json`.
+    """Write the results into `readme` anew from `figures/report.json` and `figures/timings.json`.
 
     Raises
     ------
     MissingData, BadInput
         If a file or a marker is missing.
     """
-    if not readme.is_file():
-        raise MissingData(f"{readme.name} is not there")
-    text = readme.read_text(encoding="utf-8")
-    old = section(text)
-    new = render(read_json(figures / "report.json"), read_json(figures / "timings.json"))
-    head, tail = text.split(START)[0], text.split(END)[1]
-    if old != new:
-        with atomic_path(readme) as temporary:
-            temporary.write_text(f"{head}{START}\n{new}{END}{tail}", encoding="utf-8")
+    replace(readme, "results", render(read_json(figures / "report.json"), read_json(figures / "timings.json")))

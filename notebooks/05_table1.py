@@ -123,7 +123,6 @@ for name, found in differences.items():
 # %%
 from a2f.animate import load
 from a2f.animation import Animation
-from a2f.export.video import write_gif
 from a2f.observations import closure_share, mouth_opening
 from a2f.plotting import plot_mouth_opening
 
@@ -135,15 +134,10 @@ animation = animator(clip.waveform, clip.template, dataset.style_partner(clip, s
 truth = Animation(
     clip.vertices, clip.fps, clip.topology, clip.waveform, clip.sample_rate, name="ground truth (synthetic)"
 )
-pair, film, small = animation.side_by_side([truth]), session.out / "talking.mp4", session.out / "talking.gif"
-pair.to_mp4(film, progress=session.progress)
-every_other = [
-    Animation(one.vertices[::2], clip.fps / 2, clip.topology, name=one.name) for one in (animation, truth)
-]
-write_gif(small, every_other[0].side_by_side(every_other[1:]).frames(size=240), clip.fps / 2, width=480)
-caption = f"The full model beside the synthetic ground truth: {clip.text}"
-session.save_file(film, "talking.mp4", caption=caption)
-session.save_file(small, "talking.gif", caption=caption)
+film = session.out / "table1_film.mp4"
+animation.side_by_side([truth]).to_mp4(film, progress=session.progress)
+caption = f"The full model of Table 1 beside the synthetic ground truth: {clip.text}"
+session.save_file(film, "table1_film.mp4", caption=caption)
 
 opening = {one.name: mouth_opening(one.vertices, clip.topology) for one in (animation, truth)}
 closed = {name: closure_share(curve, clip) for name, curve in opening.items()}

@@ -58,13 +58,13 @@ def test_heights_of_a_motion_are_those_of_its_vertices(model, topology, template
     assert torch.allclose(LipAperture(topology).of_motion(model, motion), change)
 
 
-def test_the_loss_is_the_relative_error_summed_by_hand(model, topology, template):
+def test_the_loss_is_the_weighted_error_summed_by_hand(model, topology, template):
     features = torch.randn(2, 3, SMOKE.model.motion_dim, dtype=torch.float64)
     motion = Motion(torch.randn(2, 3, 90, dtype=torch.float64))
     true = heights(template.unsqueeze(1) + 3.0 * motion.values.view(2, 3, 30, 3))
     predicted = heights(model.synthesise(features, template))
     terms = [
-        ((predicted[b, t, p] - true[b, t, p]) / (max(float(true[b, t, p]), 0) + SOFTNESS)) ** 2
+        (predicted[b, t, p] - true[b, t, p]) ** 2 / (max(float(true[b, t, p]), 0) + SOFTNESS)
         for b in range(2) for t in range(3) for p in range(2)
     ]  # fmt: skip
     found = LipAperture(topology).loss(model, features, motion, template)

@@ -244,7 +244,9 @@ def test_readme_numbers_are_those_of_the_files():
         json.loads((ROOT / "figures" / f"{n}.json").read_text()) for n in ("report", "timings")
     )
     readme.check_claims(report["claims"], synthetic=report["origin"]["synthetic"])
-    assert readme.section(text) == readme.render(report, timings)
+    assert readme.section(text, "results") == readme.render(report, timings)
+    evaluation = json.loads((ROOT / "a2f" / "assets" / "model" / "evaluation.json").read_text())
+    assert readme.section(text, "model") == readme.render_model(evaluation)
 
 
 def test_readme_links_lead_somewhere():

@@ -57,7 +57,7 @@ def checkout(tmp_path, monkeypatch):
     (root / "notebooks").mkdir(parents=True)
     for name, body in (("01_first", FIRST), ("02_second", SECOND)):
         write(root, name, body)
-    (root / "README.md").write_text(f"before\n{readme.START}\nstale text\n{readme.END}\nafter\n")
+    (root / "README.md").write_text("before\n{}\nstale text\n{}\nafter\n".format(*readme.markers("results")))
     return root
 
 
@@ -290,7 +290,7 @@ def test_parameters_from_texts():
 
 def test_the_readme_section_needs_its_markers(tmp_path):
     with pytest.raises(BadInput, match="results:start"):
-        readme.section("none")
+        readme.section("none", "results")
     with pytest.raises(MissingData):
         readme.update(tmp_path / "README.md", tmp_path)
 

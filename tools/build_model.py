@@ -92,6 +92,7 @@ def store(work: Path, runs: dict[str, Path]) -> bool:
     from demo_model.sample import store_sample
 
     import a2f
+    from a2f import readme
 
     began = time.perf_counter()
     voices = test_voices(work)
@@ -100,7 +101,9 @@ def store(work: Path, runs: dict[str, Path]) -> bool:
     reference = Battery(a2f.load(runs["demo-model-log-mel"]), voices)
     rows = Battery(stored, voices).rows(reference)
     facts = settings.facts(*training_sentences(), voices, read_json(runs["demo-model"] / "finished.json"))
-    stored.save_pretrained(MODEL, facts, evaluation={"about": settings.ABOUT, "rows": rows}, half=True)
+    evaluation = {"about": settings.ABOUT, "rows": rows}
+    stored.save_pretrained(MODEL, facts, evaluation=evaluation, half=True)
+    readme.replace(ROOT / "README.md", "model", readme.render_model(evaluation))
     sample = next(u for found in voices.values() for u in found if u.name == settings.SAMPLE)
     store_sample(sample, MODEL.parent / "sample")
     for row in rows:

@@ -14,7 +14,7 @@ from a2f.mesh import Topology
 from a2f.models.audio2face import Audio2Face
 from a2f.models.motion import Motion
 
-SOFTNESS = 1.5  # mm: errors count relative to the true height plus this, so that a closure weighs more than a yawn
+SOFTNESS = 1.5  # mm: squared errors are divided by the true height plus this, so that a closure weighs more than a yawn
 
 
 class LipAperture:
@@ -63,7 +63,7 @@ class LipAperture:
         return scale * self._heights(motion.values.flatten(0, 1)).view(batch, frames, -1)
 
     def loss(self, model: Audio2Face, features: Tensor, target: Motion, template: Tensor) -> Tensor:
-        """Return the mean squared error of the heights, relative to the true height plus `SOFTNESS`.
+        """Return the mean of squared errors of the heights over the true height plus `SOFTNESS`, in mm.
 
         Parameters
         ----------
@@ -76,4 +76,4 @@ class LipAperture:
         wanted = self.of_motion(model, target)
         rest = self.unit * (template[:, self.upper, 1] - template[:, self.lower, 1]).unsqueeze(1)
         error = self.of_features(model, features) - wanted
-        return (error / ((rest + wanted).clamp_min(0) + SOFTNESS)).square().mean()
+        return (error.square() / ((rest + wanted).clamp_min(0) + SOFTNESS)).mean()
