@@ -59,7 +59,8 @@ def test_voices(work: Path) -> dict[str, list[Utterance]]:
             "environment with tools/requirements-voices.txt (`make demo-model` does both)"
         )
     found: dict[str, list[Utterance]] = {}
-    for utterance in [*utterances(folder, "test"), *utterances(VOICES, "test")]:
+    spoken = [*utterances(folder, "test"), *utterances(VOICES, "test"), *corpus.espeak_utterances(("test",))]
+    for utterance in spoken:
         found.setdefault(utterance.voice, []).append(utterance)
     return found
 
