@@ -65,10 +65,13 @@ test: lint
 validate: $(STAMP)
 	@"$(PY)" -m a2f.cli validate-data demo
 
-# Speech synthesisers run at build time only, in an environment of their own: nothing of them is shipped.
+# Speech synthesisers run at build time only, in an environment of their own that also sees the pinned one: nothing of
+# them is shipped.
 SYNTH := build/synthesisers
-$(SYNTH)/.done: tools/requirements-voices.txt
+PURELIB := import sysconfig; print(sysconfig.get_path("purelib"))
+$(SYNTH)/.done: tools/requirements-voices.txt $(STAMP)
 	@$(PYTHON) -m venv "$(SYNTH)"
+	@"$(PY)" -c '$(PURELIB)' > "$$("$(SYNTH)/bin/python" -c '$(PURELIB)')/pinned.pth"
 	@"$(SYNTH)/bin/python" -m pip install --quiet --disable-pip-version-check -r $<
 	@touch "$@"
 

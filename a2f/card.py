@@ -109,7 +109,7 @@ def _summary(facts: Mapping[str, Any]) -> str:
 def _data(facts: Mapping[str, Any]) -> str:
     parts = [f"- **{key}**: {text}" for key, text in facts.get("data", {}).items()]
     if facts.get("synthetic"):
-        parts.insert(0, "All of it is **synthetic**: no person was recorded, and none is shown.\n")
+        parts.insert(0, "All of it is **synthetic**: no person was recorded for it, and none is shown.\n")
     return "\n".join(parts).rstrip() or "Not stated by whoever made this model."
 
 

@@ -32,7 +32,7 @@ wav = None  # your own recording; None: the sample sentence that comes with the 
 # %%
 from a2f.session import Session
 
-session = Session.from_parameters(globals(), notebook="00_quickstart")
+session = Session.from_parameters(globals(), notebook="00_quickstart", extra=["wav"])
 session
 
 # %% [markdown]
@@ -47,7 +47,8 @@ from a2f.data.sample import open_sample
 animator = a2f.load("demo")
 sample = open_sample(fps=animator.config.data.fps)
 waveform, rate = (sample.waveform, sample.sample_rate) if wav is None else a2f.read_audio(wav)
-style = session.dataset.split("test")[0]  # any motion of this topology; this one is calm, of a test speaker
+# any motion of this topology will do; this one is a calm sentence of a speaker who was in no training
+style = next(clip for clip in session.dataset.split("test") if clip.style == "neutral")
 animation = animator(waveform, sample.template, style, sample_rate=rate, name="from the sound")
 print(f"{animation.num_frames} frames at {animation.fps:g} fps, {animation.vertices.shape[1]} vertices, style {style.name}")
 animation
@@ -135,8 +136,8 @@ heat
 
 # %% [markdown]
 # ## Check
-# The opening follows the target on a voice and a face that were in no training, lips meet at most p, b and m in every
-# mood, and silence is silent.
+# The opening follows the target on a voice and a face that were in no training, the lips meet at p, b and m in every mood,
+# and silence is silent.
 
 # %%
 import numpy as np
@@ -152,13 +153,13 @@ if wav is None:
         figure, "quickstart_mouth", numbers, "How far the lips are apart, from the sound and as the rules want it."
     )
     print(f"correlation {correlation:.2f}; p, b, m closed {closed}; opening in silence {rest:.3f} of the largest")
-    assert correlation > 0.8 and min(closed.values()) >= 0.75 and rest < 0.02
+    assert correlation > 0.8 and min(closed.values()) > 0.8 and rest < 0.02
 assert np.isfinite(animation.vertices).all() and animation.vertices.std(axis=0).max() > 0
 
 # %% [markdown]
 # ## How good is it?
-# Measured on two voices that stay out of training, one of them of a family of its own; the whole table, the limits and
-# what it must not be used for are in its [model card](../a2f/assets/model/README.md).
+# Measured on four voices that stay out of training, one of them of a family of its own; the whole table, the limits and
+# what the model must not be used for are in its [model card](../a2f/assets/model/README.md).
 
 # %%
 from a2f.data.assets import asset
@@ -171,5 +172,6 @@ for row in read_json(asset("model/evaluation.json"))["rows"]:
 # %% [markdown]
 # ## What differs from the paper
 # The network is the paper's, on the bundled audio encoder (two layers of Whisper tiny.en instead of HuBERT-large), narrower,
-# trained on synthetic voices and motion. Three choices are its own: the template is only added and not embedded, the
-# audio features are batch-normalised as in the released code, and closures weigh more in the loss.
+# trained on synthetic voices and motion at 60 frames a second. Further choices of its own: the template is only added and
+# not embedded, audio features are standardised and in part hidden in training, normalised over the batch as in the released
+# code, and the height between the lips has a term of its own in the loss.

@@ -155,7 +155,8 @@ def mouth(height: float, symbol: str) -> measure.Mouth:
     frames = np.full((30, 5), 4.0)
     frames[6:12] = height
     area = frames.mean(axis=1)
-    return measure.Mouth(Utterance("x", "v", "", np.zeros(RATE, np.float32), phones), area, frames, area, frames, 30.0)
+    spoken = Utterance("x", "v", "", np.zeros(RATE, np.float32), phones)
+    return measure.Mouth(spoken, area, frames, area.copy(), frames.copy(), 30.0)
 
 
 def test_a_closure_counts_when_the_whole_rim_is_shut_and_a_vowel_when_it_is_not():
@@ -179,6 +180,12 @@ def test_correlation_is_over_speech_only():
     one.area[:6] = rng.uniform(50, 90, 6)
     assert one.correlation() == pytest.approx(1.0)
     assert one.amplitude() == pytest.approx(1.0)
+
+
+def test_events_of_one_sentence_stay_together_in_the_interval():
+    alike = [[True] * 5, [False] * 5] * 10  # whole sentences right or wrong: 20 independent values, not 100
+    apart = [[True, False, True, False, True], [False, True, False, True, False]] * 10
+    assert np.ptp(measure.interval(alike)) > 3 * np.ptp(measure.interval(apart))
 
 
 def test_the_interval_holds_the_mean_and_narrows_with_more_sentences():

@@ -49,7 +49,7 @@ def test_it_was_measured_on_a_foreign_family_beside_log_mel_features(evaluation)
     foreign = [row for name, row in evaluation.items() if name.startswith("mouth opening, r, piper")]
     assert foreign and foreign[0]["value"] >= 0.88 and foreign[0]["interval"][0] > 0.8
     assert "log-mel" in foreign[0]["detail"]
-    assert evaluation["mouth opening, r, all unseen voices"]["value"] >= 0.90
+    assert evaluation["mouth opening, r, all unseen voices (2 natural, 2 eSpeak)"]["value"] >= 0.90
 
 
 def test_the_opening_follows_an_unseen_voice_as_well_as_the_card_says(battery, evaluation):
@@ -79,12 +79,13 @@ def test_noise_costs_at_most_a_tenth(battery):
     from demo_model import augment
 
     rng = np.random.default_rng(3)
-    clean = np.mean([m.correlation() for m in battery.clean[VOICE]])
+    clean = np.mean([m.correlation() for m in battery.clean[VOICE][::4]])
     for kind in ("pink", "music"):
         noisy = battery.everything(
             lambda w, i, kind=kind: augment.with_noise(w, augment.noise(kind, len(w), rng), 10.0), every=4
         )
-        assert clean - np.mean([m.correlation() for m in noisy]) <= 0.12
+        assert len(noisy) == 10
+        assert clean - np.mean([m.correlation() for m in noisy]) <= 0.1
 
 
 def test_it_fits_into_twelve_megabytes_and_brings_its_card():
@@ -103,12 +104,18 @@ def test_the_card_prints_the_evaluation(evaluation):
         assert f"| {name} | {row['value']:.3g} |" in card
 
 
-def test_no_training_voice_is_a_test_voice():
-    voices = read_json(ROOT / "tools" / "demo_voices" / "speech.json")["voices"]
-    test = {voice["id"] for voice in voices if voice["split"] == "test"}
-    train = {voice["id"] for voice in voices if voice["split"] == "train"}
-    assert VOICE in test and not test & train
-    assert "piper" not in {voice["family"] for voice in voices if voice["split"] == "train"}
+def test_nothing_of_the_test_voices_or_texts_is_in_training():
+    from build_model import VOICES, training_sentences, utterances
+    from demo_model.corpus import espeak_utterances
+
+    trained = [u for part in training_sentences() for u in part]
+    tested = [*utterances(VOICES, "test"), *espeak_utterances(("test",))]
+    assert {u.voice for u in tested} == {VOICE, "espeak-s11", "espeak-s12"}
+    assert not {u.voice for u in trained} & {u.voice for u in tested}
+    assert not any("piper" in u.voice or "awb" in u.voice for u in trained)
+    assert not {u.text for u in trained} & {u.text for u in tested}
+    families = {u.voice.partition("-")[0] for u in trained}
+    assert families == {"espeak", "flite", "hibari", "kokoro", "pico"}
 
 
 def test_the_sample_sentence_is_followed(animator):

@@ -65,6 +65,12 @@ def test_voices(work: Path) -> dict[str, list[Utterance]]:
     return found
 
 
+def run_folders(work: Path) -> dict[str, Path]:
+    """Where the runs on the present corpus are: another corpus has others, so that no old run is taken for new."""
+    folder = work / "runs" / corpus.digest([u for part in training_sentences() for u in part], settings.RECIPE)
+    return {config.name: folder / config.name for config in (settings.MODEL, settings.REFERENCE)}
+
+
 def _train(job: tuple[Config, Path, Path]) -> Path:
     """Train one model in a process of its own."""
     config, work, out = job
@@ -79,7 +85,7 @@ def _train(job: tuple[Config, Path, Path]) -> Path:
 def train_all(work: Path, workers: int) -> dict[str, Path]:
     """Train the shipped model and, with the same decoder and budget, the one on log-mel features."""
     corpus.build(*training_sentences(), settings.RECIPE, work / "tracks", workers)
-    runs = {config.name: work / "runs" / config.name for config in (settings.MODEL, settings.REFERENCE)}
+    runs = run_folders(work)
     jobs = [(config, work, runs[config.name]) for config in (settings.MODEL, settings.REFERENCE)]
     os.environ["OMP_NUM_THREADS"] = "1"
     with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
@@ -97,16 +103,15 @@ def store(work: Path, runs: dict[str, Path]) -> bool:
 
     began = time.perf_counter()
     voices = test_voices(work)
-    a2f.load(runs["demo-model"]).save_pretrained(MODEL, half=True)
-    stored = a2f.load(MODEL)  # what is measured is what is shipped: weights rounded to half precision
-    reference = Battery(a2f.load(runs["demo-model-log-mel"]), voices)
-    rows = Battery(stored, voices).rows(reference)
+    sample = next(utterance for utterance in voices["flite-awb"] if utterance.text == settings.SAMPLE)
     facts = settings.facts(*training_sentences(), voices, read_json(runs["demo-model"] / "finished.json"))
-    evaluation = {"about": settings.ABOUT, "rows": rows}
+    a2f.load(runs["demo-model"]).save_pretrained(work / "stored", facts, half=True)
+    stored = a2f.load(work / "stored")  # what is measured is what is shipped: weights rounded to half precision
+    reference = Battery(a2f.load(runs["demo-model-log-mel"]), voices)
+    evaluation = {"about": settings.ABOUT, "rows": (rows := Battery(stored, voices).rows(reference))}
     stored.save_pretrained(MODEL, facts, evaluation=evaluation, half=True)
-    readme.replace(ROOT / "README.md", "model", readme.render_model(evaluation))
-    sample = next(u for found in voices.values() for u in found if u.name == settings.SAMPLE)
     store_sample(sample, MODEL.parent / "sample")
+    readme.replace(ROOT / "README.md", "model", readme.render_model(evaluation))
     for row in rows:
         verdict = {True: "holds", False: "DOES NOT HOLD", None: ""}[row["holds"]]
         print(f"{row['quantity']:60s} {row['value']:8.3f} {row['demand'] or '':12s} {verdict:14s} {row['detail']}")
@@ -122,12 +127,11 @@ def main() -> int:
     parser.add_argument("--only", choices=("train", "measure"), help="one of the two steps")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     options = parser.parse_args()
-    runs = {config.name: options.work / "runs" / config.name for config in (settings.MODEL, settings.REFERENCE)}
     if options.only != "measure":
         train_all(options.work, options.workers)
     if options.only == "train":
         return 0
-    holds = store(options.work, runs)
+    holds = store(options.work, run_folders(options.work))
     import write_manifest
 
     return max(write_manifest.main(), 0 if holds else 1)

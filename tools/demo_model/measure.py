@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,13 +30,16 @@ class Speaker:
     template : ndarray, (N, 3)
     mode : str
     style : Tensor
-        What `Animator.style` made of another sentence of that speaker.
+        What `Animator.style` made of a motion of that speaker.
+    clip : str
+        Name of the clip with that motion, which is not to be animated with it.
     """
 
     entry: dict
     template: np.ndarray
     mode: str
     style: torch.Tensor
+    clip: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,9 +129,17 @@ def mouth(
     )
 
 
-def interval(values, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the mean over sentences, by bootstrap."""
-    values = np.asarray(values, float)
+def interval(values: Sequence, draws: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """95 % interval of a mean, by bootstrap over sentences.
+
+    Parameters
+    ----------
+    values : sequence of float or of sequences
+        One number a sentence, or all that were counted in it: what happens in one sentence stays together.
+    """
     rng = np.random.default_rng(seed)
-    means = values[rng.integers(len(values), size=(draws, len(values)))].mean(axis=1)
+    counts = np.array([np.size(value) for value in values])
+    sums = np.array([np.sum(value) for value in values], dtype=float)
+    drawn = rng.integers(len(counts), size=(draws, len(counts)))
+    means = sums[drawn].sum(axis=1) / np.maximum(counts[drawn].sum(axis=1), 1)
     return float(np.percentile(means, 2.5)), float(np.percentile(means, 97.5))
