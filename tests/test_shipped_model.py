@@ -79,17 +79,14 @@ def test_a_head_never_met_moves_as_any_other(battery):
     assert battery.unseen_faces()[0]["holds"]
 
 
-def test_noise_and_music_cost_about_as_much_as_the_card_says(battery):
+@pytest.mark.parametrize("kind", ["pink", "music"])
+def test_it_still_follows_in_noise_and_music(battery, kind):
     from demo_model import augment
 
     rng = np.random.default_rng(3)
-    clean = np.mean([m.correlation() for m in battery.clean[VOICE][::2]])
-    for kind in ("pink", "music"):
-        noisy = battery.everything(
-            lambda w, i, kind=kind: augment.with_noise(w, augment.noise(kind, len(w), rng), 10.0), every=2
-        )
-        assert len(noisy) == 20
-        assert clean - np.mean([m.correlation() for m in noisy]) <= 0.16
+    noisy = battery.everything(lambda w, i: augment.with_noise(w, augment.noise(kind, len(w), rng), 10.0), every=2)
+    assert len(noisy) == 20
+    assert np.mean([m.correlation() for m in noisy]) > 0.7
 
 
 def test_it_fits_into_twelve_megabytes_and_brings_its_card():
