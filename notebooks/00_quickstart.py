@@ -37,7 +37,7 @@ session
 
 # %% [markdown]
 # ## Animate
-# The sentence of the sample has everything to look at: lips that meet (m, p), a wide open vowel (the o of *popped*), a
+# The sentence of the sample has everything to look at: lips that meet (m, p), wide open vowels (*behind*, *house*), a
 # rounded one (the oo of *mushrooms*).
 
 # %%
@@ -88,11 +88,12 @@ if wav is None:
 # %%
 from a2f.plotting import plot_frames_strip
 
-spoken = [phone for phone in sample.phones if phone.symbol in ("m", "uw", "p", "aa", "b", "ay")]
-times = [(phone.start + phone.end) / 2 for phone in spoken][:6]
+first = {phone.symbol: phone for phone in reversed(sample.phones)}
+spoken = [first[symbol] for symbol in ("m", "uw", "p", "ao", "ay", "aw")]
+times = [(phone.start + phone.end) / 2 for phone in spoken]
 rows = {animation.name: animation.vertices, target.name: target.vertices}
 if wav is None:
-    strip = plot_frames_strip(rows, sample.topology, times, animation.fps, labels=[phone.symbol for phone in spoken][:6])
+    strip = plot_frames_strip(rows, sample.topology, times, animation.fps, labels=[phone.symbol for phone in spoken])
     session.save_figure(
         strip, "quickstart_faces", {"text": sample.text, "times": times}, f"Frames of: {sample.text} An unseen voice and face."
     )
