@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,3 +153,32 @@ def tiny_run(
 
     out = tmp_path_factory.mktemp("run") / "tiny"
     return train(tiny_config, dataset, out, seed=1, cache=feature_cache, progress=False)
+
+
+@pytest.fixture(scope="module")
+def animator(tiny_run: Path):
+    """The tuned tiny model, ready for sound."""
+    from a2f.animator import load
+
+    return load(tiny_run)
+
+
+@pytest.fixture
+def clip(dataset: Dataset) -> Clip:
+    """The tiny data set's first test clip."""
+    return dataset.split("test")[0]
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Refuse every connection, and fail the test that tried one, whatever became of the error."""
+    tried: list[tuple] = []
+
+    def refuse(*args, **kwargs):
+        tried.append(args)
+        raise OSError("no network in tests")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    yield
+    assert not tried, "the network was tried"

@@ -11,19 +11,8 @@ import trimesh
 
 from a2f.animate import animate
 from a2f.animation import Animation
-from a2f.animator import load
 from a2f.audio import write_wav
 from a2f.errors import A2FError, BadInput, MissingData, RenderingUnavailable
-
-
-@pytest.fixture(scope="module")
-def animator(tiny_run):
-    return load(tiny_run)
-
-
-@pytest.fixture
-def clip(dataset):
-    return dataset.split("test")[0]
 
 
 @pytest.fixture

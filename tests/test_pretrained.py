@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 from pathlib import Path
 
 import numpy as np
@@ -42,20 +41,6 @@ def hub(monkeypatch):
     yield server
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture
-def no_network(monkeypatch):
-    tried: list[tuple] = []
-
-    def refuse(*args, **kwargs):
-        tried.append(args)
-        raise OSError("no network in tests")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    yield
-    assert not tried, "the network was tried"
 
 
 @pytest.fixture

@@ -19,16 +19,6 @@ from a2f.models import load_audio_encoder
 FACTS = {"name": "Tiny", "license": "mit", "limits": ["It is tiny."]}
 
 
-@pytest.fixture(scope="module")
-def animator(tiny_run):
-    return load(tiny_run)
-
-
-@pytest.fixture
-def clip(dataset):
-    return dataset.split("test")[0]
-
-
 @pytest.fixture
 def folder(animator, tmp_path):
     return animator.save_pretrained(tmp_path / "tiny", FACTS)

@@ -19,7 +19,7 @@ from demo_model.tracks import RATE, Utterance, join
 
 SEED = 11
 FOREIGN = "piper"  # begins the name of the voice whose whole family is foreign to training
-FORMANT = "espeak"  # begins the names of voices that no human was a model for
+FORMANT = "espeak"  # begins the names of the formant synthesiser's voices, all others are called natural
 SILENT = 0.02  # of the largest opening in speech
 
 
