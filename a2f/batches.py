@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,24 +13,10 @@ from a2f.config import TrainingConfig
 from a2f.data import Clip
 from a2f.errors import BadInput
 from a2f.features import FeatureCache
-from a2f.models import Audio2Face, Motion
+from a2f.models import Batch, FaceModel, Motion
 
 
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """One step's input.
-
-    `audio` holds features at mesh frames (B, T, C) while the audio encoder is frozen, and waveforms (B, S) at 16 kHz
-    once it is not.
-    """
-
-    audio: Tensor
-    template: Tensor  # (B, N, 3)
-    target: Motion  # of T frames
-    style: Motion  # of T' frames
-
-
-def clip_motion(model: Audio2Face, clips: Sequence[Clip], starts: Sequence[int], frames: int) -> Motion:
+def clip_motion(model: FaceModel, clips: Sequence[Clip], starts: Sequence[int], frames: int) -> Motion:
     """Return the motion of `frames` frames of each clip from its start frame, in the model's units.
 
     Clips of a data set with a linear basis give coefficients; others give their displacements.
@@ -44,7 +29,7 @@ def clip_motion(model: Audio2Face, clips: Sequence[Clip], starts: Sequence[int],
     return model.motion(torch.from_numpy(vertices), templates(clips))
 
 
-def whole_motion(model: Audio2Face, clip: Clip) -> Motion:
+def whole_motion(model: FaceModel, clip: Clip) -> Motion:
     """Return the motion of a whole clip as a batch of one."""
     return clip_motion(model, [clip], [0], clip.num_frames)
 
@@ -68,6 +53,7 @@ class Batches:
         self.clips, self.config, self.seed = list(clips), config, seed
         if len(self.clips) < config.batch_size:
             raise BadInput(f"{len(self.clips)} training clips do not fill a batch of {config.batch_size}")
+        self.subjects = tuple(dict.fromkeys(clip.subject for clip in self.clips))
         self._others = {clip.name: self._style_sources(clip) for clip in self.clips}
 
     def _style_sources(self, clip: Clip) -> list[Clip]:
@@ -86,13 +72,13 @@ class Batches:
     def __len__(self) -> int:
         return len(self.clips) // self.config.batch_size
 
-    def epoch(self, epoch: int, model: Audio2Face, features: FeatureCache, waveforms: bool) -> Iterator[Batch]:
+    def epoch(self, epoch: int, model: FaceModel, features: FeatureCache, waveforms: bool) -> Iterator[Batch]:
         """Yield the batches of an epoch; an incomplete last one is left out.
 
         Parameters
         ----------
         epoch : int
-        model : Audio2Face
+        model : FaceModel
             Only its normalisation is read.
         features : FeatureCache
         waveforms : bool
@@ -122,7 +108,8 @@ class Batches:
                 kept = rng.random(audio.shape, dtype=np.float32) >= self.config.feature_dropout
                 middle = 0 if model.audio_mean is None else model.audio_mean
                 audio = middle + (audio - middle) * torch.from_numpy(kept) / (1 - self.config.feature_dropout)
-            yield Batch(audio, templates(clips), clip_motion(model, clips, starts, frames), style)
+            subject = torch.tensor([self.subjects.index(clip.subject) for clip in clips])
+            yield Batch(audio, templates(clips), clip_motion(model, clips, starts, frames), style, subject)
 
 
 def _waveform_crop(clip: Clip, start: int, frames: int) -> Tensor:

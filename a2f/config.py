@@ -13,86 +13,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from a2f.errors import BadInput
-
-Stage = tuple[int, int, int]  # channels, residual blocks, stride of the first block
-
-
-def _one_of(owner: str, name: str, value: Any, choices: tuple) -> None:
-    if value not in choices:
-        raise BadInput(f"{owner}.{name} is {value!r}, expected one of {', '.join(map(repr, choices))}")
-
-
-def _check(owner: Any, name: str, fits: bool, expected: str) -> None:
-    value = getattr(owner, name)
-    if isinstance(value, bool) or not fits:
-        raise BadInput(f"{type(owner).__name__}.{name} is {value!r}, expected {expected}")
-
-
-def _positive(owner: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        _check(owner, name, isinstance(value, (int, float)) and 0 < value < math.inf, "a positive number")
-
-
-def _count(owner: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        _check(owner, name, isinstance(value, int) and value > 0, "a whole positive number")
-
-
-def _switch(owner: Any, *names: str) -> None:
-    for name in names:
-        value = getattr(owner, name)
-        if not isinstance(value, bool):
-            raise BadInput(f"{type(owner).__name__}.{name} is {value!r}, expected true or false")
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The network of section 4, with a switch wherever text and released code differ."""
-
-    audio_encoder: str = "hubert-large"  # a name in models.encoders, a hub name or a local folder
-    audio_final_norm: bool = True  # features after HuBERT's closing layer norm (text) or before it (released code)
-    normalise_waveform: bool = True  # bring every clip to one level before the encoder; released code does not
-    motion_dim: int = 256  # K, the columns of W; also C_face of Z_pred and C_audio after the projection
-    style_stages: tuple[Stage, ...] = ((512, 2, 2), (512, 2, 2), (512, 2, 1), (512, 2, 1))  # ResNet1D encoder, T'/4
-    decoder_blocks: int = 8  # ResNet1D decoder, kernel 3, stride 1
-    style_normalisation: str = "mean"  # Eq. 1: subtract the "mean" face of the style sequence, or its "template"
-    style_statistics: tuple[str, ...] = ("mean", "std")  # of Z_face over time; released code adds "difference_std"
-    standardise_audio: bool = False  # each audio feature by the training set's mean and deviation; not in the paper
-    audio_normalisation: str = "instance"  # Eq. 2 normalises Z_audio over time; released code has a "batch" norm
-    scale_around_one: bool = False  # sigma_predict is 1 + the linear layer's output instead of the output itself
-    output_scale: float = 0.1  # alpha, Eq. 3
-    composite: bool = True  # False: no style input, sigma = 1 and mu = 0 ("w/o Composite")
-    template_embedding: bool = True  # add W * template to every frame of Z_fuse (section 4.4)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "style_stages", tuple(tuple(int(x) for x in stage) for stage in self.style_stages))
-        object.__setattr__(self, "style_statistics", tuple(self.style_statistics))
-        _count(self, "motion_dim", "decoder_blocks")
-        _positive(self, "output_scale")
-        _switch(self, "audio_final_norm", "normalise_waveform", "standardise_audio", "scale_around_one", "composite")
-        _switch(self, "template_embedding")
-        _one_of("ModelConfig", "style_normalisation", self.style_normalisation, ("mean", "template"))
-        _one_of("ModelConfig", "audio_normalisation", self.audio_normalisation, ("instance", "batch"))
-        known = ("mean", "std", "difference_std")
-        for name in self.style_statistics:
-            _one_of("ModelConfig", "style_statistics", name, known)
-        if not self.style_statistics or len(set(self.style_statistics)) != len(self.style_statistics):
-            raise BadInput(
-                f"ModelConfig.style_statistics is {self.style_statistics}, expected some of {known}, each once"
-            )
-        stride = 1
-        for stage in self.style_stages:
-            if len(stage) != 3 or min(stage) < 1:
-                raise BadInput(
-                    f"ModelConfig.style_stages holds {stage}, expected (channels, blocks, stride), all positive"
-                )
-            stride *= stage[2]
-        if stride != 4:
-            raise BadInput(
-                f"ModelConfig.style_stages has a total stride of {stride}; Z_face has T'/4 steps (section 4.2)"
-            )
+from a2f.model_config import (
+    METHODS,
+    EncoderConfig,
+    FaceFormerConfig,
+    MeshTalkConfig,
+    ModelConfig,
+    VocaConfig,
+    check,
+    count,
+    one_of,
+    positive,
+)
 
 
 @dataclass(frozen=True)
@@ -115,20 +47,20 @@ class TrainingConfig:
     validation_clips: int | None = 24  # clips, spread over the validation split; None: all
 
     def __post_init__(self) -> None:
-        _one_of("TrainingConfig", "loss", self.loss, ("norm", "squared"))
-        _one_of("TrainingConfig", "schedule", self.schedule, ("constant", "one_cycle"))
-        _one_of("TrainingConfig", "style_source", self.style_source, ("other_clip", "target"))
-        _positive(self, "learning_rate")
-        _count(self, "batch_size", "epochs", "crop_frames", "style_frames", "validate_every")
+        one_of("TrainingConfig", "loss", self.loss, ("norm", "squared"))
+        one_of("TrainingConfig", "schedule", self.schedule, ("constant", "one_cycle"))
+        one_of("TrainingConfig", "style_source", self.style_source, ("other_clip", "target"))
+        positive(self, "learning_rate")
+        count(self, "batch_size", "epochs", "crop_frames", "style_frames", "validate_every")
         beta, frozen = self.sparsity_weight, self.freeze_epochs
         for name, value in (("sparsity_weight", beta), ("aperture_weight", self.aperture_weight)):
-            _check(self, name, isinstance(value, (int, float)) and 0 <= value < math.inf, "0 or more")
+            check(self, name, isinstance(value, (int, float)) and 0 <= value < math.inf, "0 or more")
         hidden = self.feature_dropout
-        _check(self, "feature_dropout", isinstance(hidden, (int, float)) and 0 <= hidden < 1, "0 or more, below 1")
+        check(self, "feature_dropout", isinstance(hidden, (int, float)) and 0 <= hidden < 1, "0 or more, below 1")
         if frozen is not None:
-            _check(self, "freeze_epochs", isinstance(frozen, int) and frozen >= 0, "a whole number from 0, or None")
+            check(self, "freeze_epochs", isinstance(frozen, int) and frozen >= 0, "a whole number from 0, or None")
         if self.validation_clips is not None:
-            _count(self, "validation_clips")
+            count(self, "validation_clips")
 
 
 @dataclass(frozen=True)
@@ -141,10 +73,10 @@ class DataConfig:
     clips_per_subject: int | None = None  # so many clips of each subject, spread over its modes; None: all
 
     def __post_init__(self) -> None:
-        _positive(self, "fps")
+        positive(self, "fps")
         for name in ("subjects_per_split", "clips_per_subject"):
             if getattr(self, name) is not None:
-                _count(self, name)
+                count(self, name)
 
 
 @dataclass(frozen=True)
@@ -152,13 +84,18 @@ class Config:
     """A whole run: model, training, data."""
 
     name: str
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: EncoderConfig = field(default_factory=ModelConfig)  # of the method that it names
     training: TrainingConfig = field(default_factory=TrainingConfig)
     data: DataConfig = field(default_factory=DataConfig)
     seeds: int = 3  # runs of each row of a comparison
 
     def __post_init__(self) -> None:
-        _count(self, "seeds")
+        count(self, "seeds")
+
+    @property
+    def method(self) -> str:
+        """The network: ``"audio2face"``, the paper's, or one that it is compared with."""
+        return self.model.method
 
     def replace(self, **changes: Any) -> Config:
         """Return a copy with fields changed, wherever they live: ``config.replace(composite=False, batch_size=4)``.
@@ -179,7 +116,7 @@ class Config:
                     found[key] = value
                     break
             else:
-                known = sorted(set().union(*(_field_names(c) for c in (ModelConfig, TrainingConfig, DataConfig))))
+                known = sorted(set().union(*(_field_names(type(getattr(self, part))) for part in parts)))
                 raise BadInput(f"no configuration field is called {key!r}; there are {', '.join(known)}")
         for part, found in parts.items():
             if found:
@@ -188,7 +125,7 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dicts, lists, numbers and strings, ready for JSON."""
-        return dataclasses.asdict(self)
+        return {"method": self.method} | dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Config:
@@ -199,8 +136,10 @@ class Config:
         BadInput
             On an unknown key or a value that a field refuses.
         """
-        parts = {"model": ModelConfig, "training": TrainingConfig, "data": DataConfig}
-        _refuse_unknown("configuration", value, {"name", "seeds", *parts})
+        _refuse_unknown("configuration", value, {"method", "name", "seeds", "model", "training", "data"})
+        method = value.get("method", ModelConfig.method)
+        one_of("configuration", "method", method, tuple(METHODS))
+        parts = {"model": METHODS[method], "training": TrainingConfig, "data": DataConfig}
         made = {}
         for part, kind in parts.items():
             _refuse_unknown(part, value.get(part, {}), _field_names(kind))
@@ -298,3 +237,39 @@ def preset(name: str) -> Config:
     if name not in PRESETS:
         raise BadInput(f"no preset is called {name!r}; there are {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def baseline(config: Config, method: str) -> Config:
+    """Return a configuration with another network on the same audio features, data and budget.
+
+    VOCA and FaceFormer keep the sizes of their papers. MeshTalk's widths, which are the largest of all, are divided as
+    the preset divides the paper's K = 256, and its audio encoder sees a second at the preset's frame rate.
+
+    Parameters
+    ----------
+    config : Config
+    method : {"voca", "meshtalk", "faceformer"}
+    """
+    heard = {f.name: getattr(config.model, f.name) for f in dataclasses.fields(EncoderConfig)}
+    if method == "voca":
+        model: EncoderConfig = VocaConfig(**heard)
+    elif method == "faceformer":
+        model = FaceFormerConfig(**heard, period=round(config.data.fps))
+    elif method == "meshtalk":
+        share = max(1, PAPER.model.motion_dim // config.model.motion_dim)
+        reach = max(1, round((config.data.fps - 5) / 4 / 6))  # convolutions of width 5, dilated once and six times so
+        model = MeshTalkConfig(
+            **heard,
+            audio_channels=max(16, 128 // share),
+            audio_dilations=(reach,) * 6,
+            expression_widths=(256 // share, 128 // share),
+            latent_dim=128 // share,
+            fusion_dim=256 // share,
+            heads=max(4, 16 // share),
+            classes=max(16, 128 // share),
+            decoder_widths=(512 // share, 256 // share, 128 // share),
+            prior_dim=max(8, 64 // share),
+        )
+    else:
+        raise BadInput(f"no method is called {method!r}; there are voca, meshtalk and faceformer")
+    return dataclasses.replace(config, name=f"{config.name}:{method}", model=model)

@@ -12,12 +12,12 @@ from a2f import pretrained
 from a2f.card import model_card
 from a2f.config import Config
 from a2f.errors import BadInput
-from a2f.files import atomic_path, read_json, sha256, write_json
+from a2f.files import atomic_path, read_json, write_json
 from a2f.mesh import Topology
-from a2f.models import Audio2Face, AudioEncoder, load_audio_encoder, read_run_config, read_weights
+from a2f.model_config import ModelConfig
+from a2f.models import Audio2Face, AudioEncoder, load_encoder, load_model, read_run_config, save_model
 from a2f.models.hubert import HubertFeatures
-
-_TUNED = "audio_encoder."
+from a2f.models.stored import TUNED
 
 
 class SavedModel:
@@ -107,20 +107,17 @@ class SavedModel:
         if name is None:
             saved = pretrained.WEIGHTS.removesuffix(".safetensors")
             name = saved if (folder / pretrained.WEIGHTS).is_file() else "best"
-        model = Audio2Face.from_pretrained(folder, name)
-        encoder = load_audio_encoder(config.model)
-        tuned = {k.removeprefix(_TUNED): v for k, v in read_weights(folder, name).items() if k.startswith(_TUNED)}
-        if tuned:
-            try:
-                encoder.load_state_dict(tuned)
-            except RuntimeError as error:
-                kind = config.model.audio_encoder
-                raise BadInput(f"{folder / name}.safetensors holds no whole {kind} as audio encoder: {error}") from None
-            encoder.identity += f":tuned-{sha256(folder / f'{name}.safetensors')[:16]}"
+        if config.method != ModelConfig.method:
+            raise BadInput(
+                f"{folder} holds a {config.method} network; only the paper's has the style and the blendshapes that an "
+                "animation is made of. `a2f evaluate` measures the others"
+            )
+        model = load_model(folder, name)
+        encoder, tuned = load_encoder(folder, config, name)
         card, evaluation = _beside(folder / pretrained.CARD), _beside(folder / pretrained.EVALUATION)
         topology = Topology.load(folder / pretrained.TOPOLOGY)
         seed = described.get("seed")
-        return cls(model, encoder, topology, config, tuned=bool(tuned), seed=seed, card=card, evaluation=evaluation)
+        return cls(model, encoder, topology, config, tuned=tuned, seed=seed, card=card, evaluation=evaluation)
 
     def save_pretrained(
         self,
@@ -167,10 +164,10 @@ class SavedModel:
             self.encoder.save(folder / pretrained.ENCODER, half)
             config = config.replace(audio_encoder=pretrained.ENCODER)
         elif self.tuned:
-            extra = {_TUNED + key: value.contiguous() for key, value in self.encoder.state_dict().items()}
+            extra = {TUNED + key: value.contiguous() for key, value in self.encoder.state_dict().items()}
         self.topology.save(folder / pretrained.TOPOLOGY)
         weights = pretrained.WEIGHTS.removesuffix(".safetensors")
-        self.model.save_pretrained(folder, config, weights, self.seed, extra, half)
+        save_model(self.model, folder, config, weights, self.seed, extra, half)
         write_json(folder / pretrained.CARD, facts)
         if evaluation is None:
             (folder / pretrained.EVALUATION).unlink(missing_ok=True)  # another model's, if there is one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import time
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from a2f.audio import SAMPLE_RATE, resample
-from a2f.batches import Batch, Batches, clip_motion, templates, whole_motion
+from a2f.batches import Batches, templates, whole_motion
 from a2f.config import Config, TrainingConfig
 from a2f.data import Clip, Dataset, limit, spread
 from a2f.determinism import one_thread
@@ -22,16 +23,20 @@ from a2f.errors import BadInput, TrainingDiverged
 from a2f.features import FeatureCache, encode
 from a2f.files import atomic_path, write_json
 from a2f.models import (
-    Audio2Face,
     AudioEncoder,
-    LipAperture,
-    Motion,
+    Batch,
+    FaceModel,
+    TrainingFaces,
+    build_model,
+    data_loss,
     load_audio_encoder,
     read_run_config,
     resample_features,
+    save_model,
 )
 
 STATE, FINISHED, HISTORY = "state.pt", "finished.json", "history.json"
+SAMPLED = 1500  # training frames that a model sees before its first step
 
 
 def learning_rate(config: TrainingConfig, step: int, total: int) -> float:
@@ -44,29 +49,17 @@ def learning_rate(config: TrainingConfig, step: int, total: int) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
 
-def data_loss(model: Audio2Face, features: Tensor, target: Motion, form: str) -> Tensor:
-    """Return L_l2 of Eq. 4 as a mean over batch and frames.
-
-    The text sums the norm over frames; the released code averages the squared norm over batch and frames. Both are
-    averaged here, so that beta keeps its meaning when the crop length changes.
-    """
-    squared = model.embedding.frame_error(features, target)
-    # the square root has no gradient at an exact zero
-    return (squared + 1e-12).sqrt().mean() if form == "norm" else squared.mean()
-
-
 @dataclass
 class _Run:
     """The moving parts of a run between two steps."""
 
-    model: Audio2Face
+    model: FaceModel
     encoder: AudioEncoder
     optimizer: torch.optim.Optimizer
     epoch: int
     history: list[dict]
     best: float
     unfrozen: bool
-    aperture: LipAperture | None
 
 
 @one_thread()
@@ -129,7 +122,7 @@ def train(
     total = config.training.epochs * len(batches)
     with tqdm(total=total, initial=run.epoch * len(batches), desc=out.name, unit="step", disable=not progress) as bar:
         while run.epoch < config.training.epochs:
-            row = _epoch(run, batches, features, config, total, bar.update)
+            row = _epoch(run, batches, features, config, seed, total, bar.update)
             last = run.epoch == config.training.epochs
             if last or run.epoch % config.training.validate_every == 0:
                 row |= validate(run.model, run.encoder, dataset, validation, features, config, seed, run.unfrozen)
@@ -185,18 +178,35 @@ def _start(config: Config, dataset: Dataset, features: FeatureCache, seed: int) 
     encoder = features.encoder
     with torch.random.fork_rng(devices=[]):  # the initial weights follow the seed, and nobody else's numbers move
         torch.manual_seed(seed)
-        model = Audio2Face(config.model, dataset.topology.num_vertices, encoder.feature_dim)
-    faces = np.stack(list({clip.subject: clip.template for clip in dataset.split("train")}.values()))
-    mean = faces.mean(axis=(0, 1))
-    model.data_mean.copy_(torch.from_numpy(mean))
-    model.data_std.copy_(torch.tensor(float(np.sqrt(np.square(faces - mean).mean()))))
-    if config.model.standardise_audio:
-        for name, value in zip(("audio_mean", "audio_std"), features.moments(dataset.split("train")), strict=True):
+        training = dataset.split("train")
+        subjects = tuple(dict.fromkeys(clip.subject for clip in training))
+        model = build_model(config, dataset.topology.num_vertices, encoder.feature_dim, subjects)
+    model.prepare(training_faces(dataset), config.training)
+    if model.audio_mean is not None:
+        for name, value in zip(("audio_mean", "audio_std"), features.moments(training), strict=True):
             getattr(model, name).copy_(torch.from_numpy(value))
     # no weight decay: it contradicts the sparsity regulariser (section 4.5)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.training.learning_rate, weight_decay=0, fused=True)
-    aperture = LipAperture(dataset.topology) if config.training.aperture_weight else None
-    return _Run(model, encoder, optimizer, 0, [], math.inf, False, aperture)
+    return _Run(model, encoder, optimizer, 0, [], math.inf, False)
+
+
+def training_faces(dataset: Dataset) -> TrainingFaces:
+    """Return the heads and a sample of the frames of a data set's training split, as many from each clip."""
+    clips = dataset.split("train")
+    heads = {clip.subject: clip.template for clip in clips}
+    chosen = spread(clips, SAMPLED)
+    each = max(1, SAMPLED // len(chosen))
+    faces = []
+    for clip in chosen:
+        frames = np.linspace(0, clip.num_frames - 1, min(each, clip.num_frames)).round().astype(int)
+        faces.append(clip.vertices_at(frames))
+    neutral = np.concatenate([np.repeat(c.template[None], len(f), 0) for c, f in zip(chosen, faces, strict=True)])
+    return TrainingFaces(
+        dataset.topology,
+        torch.from_numpy(np.stack(list(heads.values())).astype(np.float32)),
+        torch.from_numpy(np.concatenate(faces).astype(np.float32)),
+        torch.from_numpy(neutral.astype(np.float32)),
+    )
 
 
 def _unfreeze_when_due(run: _Run, config: TrainingConfig) -> None:
@@ -213,9 +223,18 @@ def audio_at_frames(encoder: AudioEncoder, waveform: Tensor, frames: int, fps: f
     return resample_features(encoder(waveform), frames, fps, encoder.feature_rate, encoder.first_centre)
 
 
-def _epoch(run: _Run, batches: Batches, features: FeatureCache, config: Config, total: int, tick: Callable) -> dict:
+def _epoch(
+    run: _Run, batches: Batches, features: FeatureCache, config: Config, seed: int, total: int, tick: Callable
+) -> dict:
     _unfreeze_when_due(run, config.training)
     run.model.train()
+    # drawn for each epoch anew: a resumed run drops out what an undisturbed one does, and nobody else's numbers move
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(np.random.SeedSequence([seed, run.epoch]).generate_state(1)[0]))
+        return _steps(run, batches, features, config, total, tick)
+
+
+def _steps(run: _Run, batches: Batches, features: FeatureCache, config: Config, total: int, tick: Callable) -> dict:
     losses, first_step = [], run.epoch * len(batches)
     for index, batch in enumerate(batches.epoch(run.epoch, run.model, features, run.unfrozen)):
         rate = learning_rate(config.training, first_step + index, total)
@@ -230,23 +249,16 @@ def _epoch(run: _Run, batches: Batches, features: FeatureCache, config: Config, 
         losses.append(loss)
         tick()
     run.epoch += 1
-    sparsity = float(run.model.embedding.sparsity().detach())
     return {"epoch": run.epoch, "step": first_step + len(batches), "train_loss": float(np.mean(losses)),
-            "sparsity": sparsity, "learning_rate": rate, "encoder_frozen": not run.unfrozen}  # fmt: skip
+            "learning_rate": rate, "encoder_frozen": not run.unfrozen} | run.model.measures(False)  # fmt: skip
 
 
 def _step(run: _Run, batch: Batch, config: Config) -> float:
     """Take one optimiser step and return the data term."""
-    audio = batch.audio
     if run.unfrozen:
-        audio = audio_at_frames(run.encoder, audio, batch.target.num_frames, config.data.fps)
-    style = run.model.style(batch.style)
-    predicted = run.model.features(audio, batch.template, style)
-    data = data_loss(run.model, predicted, batch.target, config.training.loss)
-    objective = data + config.training.sparsity_weight * run.model.embedding.sparsity()  # Eq. 4
-    if run.aperture is not None:
-        lips = run.aperture.loss(run.model, predicted, batch.target, batch.template)
-        objective = objective + config.training.aperture_weight * lips
+        audio = audio_at_frames(run.encoder, batch.audio, batch.target.num_frames, config.data.fps)
+        batch = dataclasses.replace(batch, audio=audio)
+    objective, data = run.model.loss(batch, config.training)
     run.optimizer.zero_grad()
     objective.backward()
     run.optimizer.step()
@@ -255,7 +267,7 @@ def _step(run: _Run, batch: Batch, config: Config) -> float:
 
 @torch.no_grad()
 def validate(
-    model: Audio2Face,
+    model: FaceModel,
     encoder: AudioEncoder,
     dataset: Dataset,
     clips: list[Clip],
@@ -275,25 +287,21 @@ def validate(
             audio = resample_features(found, clip.num_frames, clip.fps, encoder.feature_rate, encoder.first_centre)
         else:
             audio = features.at_frames(clip)
-        style = model.style(whole_motion(model, dataset.style_partner(clip, seed)))
-        template = templates([clip])
-        predicted = model.features(audio, template, style)
-        target = clip_motion(model, [clip], [0], clip.num_frames)
-        row = {"val_loss": float(data_loss(model, predicted, target, config.training.loss))}
+        style = whole_motion(model, dataset.style_partner(clip, seed))
+        guess = model.animate(audio, templates([clip]), style)[0].numpy()
         truth = clip.vertices
+        squared = np.square((guess - truth) / float(model.data_std)).sum(axis=(1, 2), dtype=np.float64)
+        row = {"val_loss": float(data_loss(torch.from_numpy(squared), config.training.loss))}
         for key, ids in regions.items():
-            guess = model.synthesise(predicted, template, torch.from_numpy(ids).long())[0].numpy()
-            row[f"val_{key}"] = float(np.linalg.norm(guess - truth[:, ids], axis=-1).mean())
+            row[f"val_{key}"] = float(np.linalg.norm(guess[:, ids] - truth[:, ids], axis=-1).mean())
         rows.append(row)
-    weight = model.embedding.weight.abs()
-    small = float((weight < 1e-3 * weight.max()).float().mean())
-    return {"small_entries": small} | {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+    return model.measures(True) | {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
 
 
 def _save(run: _Run, out: Path, config: Config, seed: int, better: bool) -> None:
     extra = {f"audio_encoder.{k}": v.contiguous() for k, v in run.encoder.state_dict().items()} if run.unfrozen else {}
     for name in ("last", "best") if better else ("last",):
-        run.model.save_pretrained(out, config, name, seed, extra)
+        save_model(run.model, out, config, name, seed, extra)
 
 
 def _save_state(run: _Run, path: Path) -> None:

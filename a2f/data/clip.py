@@ -102,6 +102,12 @@ class Clip:
             return self.read_vertices()
         return self.template + np.tensordot(self.coefficients, self.basis, axes=1)
 
+    def vertices_at(self, frames: np.ndarray) -> np.ndarray:
+        """Return the faces of some frames, (len(frames), N, 3), without making the others where that can be helped."""
+        if self.coefficients is None:
+            return self.read_vertices()[frames]
+        return self.template + np.tensordot(self.coefficients[frames], self.basis, axes=1)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:

@@ -7,11 +7,10 @@ an addition of ours, off in every preset; the model that is shipped is trained w
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from a2f.errors import BadInput
 from a2f.mesh import Topology
-from a2f.models.audio2face import Audio2Face
 from a2f.models.motion import Motion
 
 SOFTNESS = 1.5  # mm: squared errors are divided by the true height plus this, so that a closure weighs more than a yawn
@@ -19,6 +18,8 @@ SOFTNESS = 1.5  # mm: squared errors are divided by the true height plus this, s
 
 class LipAperture:
     """Heights between the paired points of the lips' inner rims, read off W without forming a face.
+
+    `model` is an `Audio2Face` throughout: its ``embedding`` and ``data_std`` are read.
 
     Parameters
     ----------
@@ -49,12 +50,12 @@ class LipAperture:
         y = displacements.view(len(displacements), -1, 3)[..., 1]
         return y[:, self.upper] - y[:, self.lower]
 
-    def of_features(self, model: Audio2Face, features: Tensor) -> Tensor:
+    def of_features(self, model: nn.Module, features: Tensor) -> Tensor:
         """Return the change of the heights that Z_pred (B, T, K) makes, (B, T, P) in mm."""
         scale = self.unit * model.embedding.output_scale * model.data_std
         return scale * (features @ self._heights(model.embedding.weight))
 
-    def of_motion(self, model: Audio2Face, motion: Motion) -> Tensor:
+    def of_motion(self, model: nn.Module, motion: Motion) -> Tensor:
         """Return the change of the heights in a motion of T frames, (B, T, P) in mm."""
         scale = self.unit * model.data_std
         if motion.basis is not None:
@@ -62,7 +63,7 @@ class LipAperture:
         batch, frames, _ = motion.values.shape
         return scale * self._heights(motion.values.flatten(0, 1)).view(batch, frames, -1)
 
-    def loss(self, model: Audio2Face, features: Tensor, target: Motion, template: Tensor) -> Tensor:
+    def loss(self, model: nn.Module, features: Tensor, target: Motion, template: Tensor) -> Tensor:
         """Return the mean of squared errors of the heights over the true height plus `SOFTNESS`, in mm.
 
         Parameters

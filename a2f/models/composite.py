@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from a2f.config import ModelConfig
+from a2f.model_config import ModelConfig
 from a2f.models.resnet1d import ResNet1D
 
 EPSILON = 1e-5  # under square roots; keeps a motionless face and a one-step latent finite

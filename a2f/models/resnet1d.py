@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from a2f.config import Stage
+from a2f.model_config import Stage
 
 
 class ResidualBlock(nn.Module):
