@@ -37,7 +37,8 @@ def _train(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from a2f.data import open_dataset
-    from a2f.evaluation import evaluate, load_method, means
+    from a2f.evaluation import evaluate, means
+    from a2f.methods import load_method
     from a2f.models import read_run_config
 
     config, _ = read_run_config(options.run_folder)

@@ -71,12 +71,15 @@ class DataConfig:
     fps: float = 30.0
     subjects_per_split: int | None = None  # the first so many subjects of each split; None: all
     clips_per_subject: int | None = None  # so many clips of each subject, spread over its modes; None: all
+    rotation: int = 0  # how often the subjects' roles move on, so that other subjects are tested on
 
     def __post_init__(self) -> None:
         positive(self, "fps")
         for name in ("subjects_per_split", "clips_per_subject"):
             if getattr(self, name) is not None:
                 count(self, name)
+        rotation = self.rotation
+        check(self, "rotation", isinstance(rotation, int) and rotation >= 0, "a whole number from 0")
 
 
 @dataclass(frozen=True)

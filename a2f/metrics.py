@@ -1,4 +1,7 @@
-"""The five numbers of Table 1 (section 5.2), each as the released code computes it; all in the data set's unit."""
+"""The five numbers of Table 1 (section 5.2), each as the released code computes it, and two that other papers report.
+
+All are in the data set's unit; LVE and FDD, which are made of squared distances, in its square.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,9 @@ class SequenceErrors:
     face: float  # L_mean^face
     f_dtw: float  # F-DTW: accumulated cost of the best warping path, so it grows with the number of frames
     f_dtw_per_frame: float  # the same divided by T of the ground truth
+    lve: float  # lip vertex error: mean over frames of the largest squared distance among lip vertices
+    fdd: float  # upper-face dynamics deviation: how much less the prediction's upper face varies, signed
+    fdd_absolute: float  # its absolute value, which cannot cancel over sequences
     frames: int
 
 
@@ -83,12 +89,28 @@ def dtw(cost: np.ndarray) -> float:
     return float(last[rows])
 
 
-def sequence_errors(prediction: np.ndarray, target: np.ndarray, topology: Topology) -> SequenceErrors:
+def dynamics(vertices: np.ndarray, template: np.ndarray) -> float:
+    """Return how much vertices move: the mean over them of the deviation over time of their squared displacement.
+
+    Parameters
+    ----------
+    vertices : ndarray, (T, V, 3)
+    template : ndarray, (V, 3)
+    """
+    squared = np.square(np.asarray(vertices, dtype=np.float64) - template).sum(axis=-1)
+    return float(squared.std(axis=0).mean())
+
+
+def sequence_errors(
+    prediction: np.ndarray, target: np.ndarray, template: np.ndarray, topology: Topology
+) -> SequenceErrors:
     """Measure one predicted sequence against its ground truth.
 
     Parameters
     ----------
     prediction, target : ndarray, (T, N, 3) float32
+    template : ndarray, (N, 3)
+        The neutral face, from which FDD takes its displacements.
     topology : Topology
         With regions ``lips``, ``upper_face`` and ``face``. Errors and F-DTW of the whole face are taken over ``face``,
         so that scalp, neck, teeth and eyes, which hardly move or cannot be seen, do not dilute them.
@@ -96,14 +118,18 @@ def sequence_errors(prediction: np.ndarray, target: np.ndarray, topology: Topolo
     distance = vertex_distance(prediction, target)
     if not np.isfinite(distance).all():
         raise BadInput("prediction or target holds coordinates that are not finite")
-    lips, face = topology.region("lips"), topology.region("face")
+    lips, face, upper = (topology.region(name) for name in ("lips", "face", "upper_face"))
+    wanted, found = (dynamics(motion[:, upper], template[upper]) for motion in (target, prediction))
     accumulated = dtw(frame_distances(prediction[:, face], target[:, face]))
     return SequenceErrors(
         lip_mean=float(distance[:, lips].mean()),
         lip_max=float(distance[:, lips].max(axis=1).mean()),
-        upper=float(distance[:, topology.region("upper_face")].mean()),
+        upper=float(distance[:, upper].mean()),
         face=float(distance[:, face].mean()),
         f_dtw=accumulated,
         f_dtw_per_frame=accumulated / len(target),
+        lve=float(np.square(distance[:, lips]).max(axis=1).mean()),
+        fdd=wanted - found,
+        fdd_absolute=abs(wanted - found),
         frames=len(target),
     )

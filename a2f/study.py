@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import multiprocessing
 import os
 import threading
@@ -10,12 +11,17 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from a2f.config import Config
+import numpy as np
+
+from a2f.config import Config, baseline
 from a2f.data import limit, open_dataset
-from a2f.evaluation import HEADLINE, evaluate, load_method, means
+from a2f.evaluation import evaluate, means
 from a2f.features import FeatureCache
 from a2f.files import read_json, write_json
-from a2f.models import load_audio_encoder
+from a2f.locality import locality
+from a2f.methods import ExpressionPath, load_method
+from a2f.models import Audio2Face, load_audio_encoder
+from a2f.protocols import HEADLINE
 from a2f.training import FINISHED, holds_finished_run, train
 
 RESULTS = "results.json"
@@ -44,28 +50,20 @@ class Entry:
 
 
 def variants(config: Config) -> dict[str, Config]:
-    """Return the rows of the paper's ablation (section 5.4) and those of the switches that notebook 06 compares.
+    """Return the trained rows of Table 1: three methods from the literature, two ablations (section 5.4), and ours.
 
     "without-composite" has neither style input nor modulation but keeps the template embedding; "without-regional" has
-    beta = 0. The switches are the style normalisation and the template embedding; a row for each way to set them that
-    differs from the configuration's own.
+    beta = 0.
     """
     rows = {
-        "ours": config,
+        "voca": baseline(config, "voca"),
+        "meshtalk": baseline(config, "meshtalk"),
+        "faceformer": baseline(config, "faceformer"),
         "without-composite": config.replace(composite=False),
         "without-regional": config.replace(sparsity_weight=0.0),
+        "ours": config,
     }
-    for normalisation in ("mean", "template"):
-        for embedding in (True, False):
-            row = config.replace(style_normalisation=normalisation, template_embedding=embedding)
-            if row != config:
-                rows[switch_name(normalisation, embedding)] = row
     return {name: row.replace(name=f"{config.name}:{name}") for name, row in rows.items()}
-
-
-def switch_name(normalisation: str, embedding: bool) -> str:
-    """Return how `variants` calls a row by its style normalisation and whether the template is embedded."""
-    return f"style-{normalisation}-{'with' if embedding else 'without'}-template-embedding"
 
 
 def run_study(
@@ -93,7 +91,8 @@ def run_study(
     -------
     dict of str to list of dict
         For each method the results of its seeds, in their order: ``{"seed", "protocol", "test", "test_means",
-        "seconds", "steps", "parameters"}``.
+        "seconds", "steps", "parameters"}``, and ``"expression_test"`` of MeshTalk's other path, ``"locality"`` of
+        a network with W.
 
     Raises
     ------
@@ -109,8 +108,13 @@ def run_study(
         if not holds_finished_run(folder / entry.folder, entry.config, entry.seed)
         or not (folder / entry.folder / RESULTS).is_file()
     ]
-    if waiting:
-        _prepare(waiting[0].config, root, folder, progress)
+    heard: dict[tuple, Config] = {}
+    for entry in waiting:
+        data, model = entry.config.data, entry.config.model
+        key = (data.dataset, data.fps, model.audio_encoder, model.audio_final_norm, model.normalise_waveform)
+        heard.setdefault(key, entry.config)
+    for config in heard.values():
+        _prepare(config, root, folder, progress)
     workers = workers or min(os.cpu_count() or 1, max(1, len(waiting)))
     # fresh processes: a fork would inherit torch's thread pool in an unknown state
     context = multiprocessing.get_context("spawn")
@@ -145,17 +149,20 @@ def _run(entry: Entry, folder: str, root: str | None) -> None:
     dataset = limit(open_dataset(config.data.dataset, root, config.data.fps), config.data)
     run = train(config, dataset, Path(folder) / entry.folder, seed=entry.seed, progress=False)
     method = load_method(run, dataset, Path(folder) / "features")
-    rows = evaluate(method, dataset, seed=0)
-    finished = read_json(run / FINISHED)
-    write_json(
-        run / RESULTS,
-        {
-            "seed": entry.seed,
-            "protocol": HEADLINE,
-            "test_means": means(rows),
-            "steps": finished["steps"],
-            "seconds": finished["seconds"],
-            "parameters": finished["parameters"],
-            "test": rows,
-        },
-    )
+    finished, rows = read_json(run / FINISHED), evaluate(method, dataset, seed=0)
+    result = {
+        "seed": entry.seed,
+        "protocol": HEADLINE,
+        "test_means": means(rows),
+        "steps": finished["steps"],
+        "seconds": finished["seconds"],
+        "parameters": finished["parameters"],
+        "test": rows,
+    }
+    if config.method == "meshtalk":
+        result["expression_test"] = evaluate(ExpressionPath(method), dataset, seed=0)
+    if isinstance(method.model, Audio2Face):
+        neutral = np.mean([clip.template for clip in dataset.split("train")], axis=0)
+        found = locality(method.model.blendshapes(), neutral, dataset.topology.region("face"))
+        result["locality"] = dataclasses.asdict(found)
+    write_json(run / RESULTS, result)

@@ -8,7 +8,7 @@ from a2f.config import DataConfig
 from a2f.data.clip import SPLITS, Clip, Dataset, Phone
 from a2f.errors import BadInput
 
-__all__ = ["SPLITS", "Clip", "Dataset", "Phone", "limit", "open_dataset"]
+__all__ = ["SPLITS", "Clip", "Dataset", "Phone", "limit", "open_dataset", "rotate", "spread"]
 
 DATASETS = ("demo",)
 
@@ -38,10 +38,11 @@ def open_dataset(name: str = "demo", root: str | None = None, fps: float = 30.0)
 
 
 def limit(dataset: Dataset, config: DataConfig) -> Dataset:
-    """Return the data set with as many subjects and clips as a configuration asks for.
+    """Return the data set with the subjects' roles, and as many subjects and clips, as a configuration asks for.
 
     The clips that stay are spread over a subject's styles, so that every style keeps as many.
     """
+    dataset = rotate(dataset, config.rotation)
     kept: list[Clip] = []
     for split in SPLITS:
         clips = dataset.split(split)
@@ -50,6 +51,29 @@ def limit(dataset: Dataset, config: DataConfig) -> Dataset:
             own = [clip for clip in clips if clip.subject == subject]
             kept.extend(spread(own, config.clips_per_subject))
     return dataclasses.replace(dataset, clips=tuple(kept))
+
+
+def rotate(dataset: Dataset, rotation: int) -> Dataset:
+    """Return the data set with other subjects in the test split, as many as before in every split.
+
+    Subjects stand in a ring, training, validation, test; a rotation moves every role on by the number of test
+    subjects. Training clips whose sentence is tested are left out, so that no text is in training and test.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    rotation : int
+        0 leaves all as it is.
+    """
+    if rotation == 0:
+        return dataset
+    ring = [(subject, split) for split in SPLITS for subject in dict.fromkeys(c.subject for c in dataset.split(split))]
+    step = rotation * sum(split == SPLITS[-1] for _, split in ring)
+    roles = {ring[(place + step) % len(ring)][0]: split for place, (_, split) in enumerate(ring)}
+    clips = [dataclasses.replace(clip, split=roles[clip.subject]) for clip in dataset.clips]
+    tested = {clip.sentence for clip in clips if clip.split == "test"}
+    kept = tuple(clip for clip in clips if clip.split != "train" or clip.sentence not in tested)
+    return dataclasses.replace(dataset, clips=kept)
 
 
 def spread(clips: list[Clip], count: int | None) -> list[Clip]:

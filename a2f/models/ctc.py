@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from a2f.errors import BadInput, MissingData
 from a2f.files import read_json, sha256
+from a2f.models.encoder_base import AudioEncoder
 from a2f.models.whisper import LogMelFeatures
 
 CTC_PHONES = "ctc-phones"
@@ -48,7 +49,7 @@ class PhoneNetwork(nn.Module):
         return self.readout(x).transpose(1, 2)
 
 
-class CtcFeatures(LogMelFeatures):
+class CtcFeatures(AudioEncoder):
     """Log posteriors of phones and the blank: what a recogniser knows of the sound, and nothing of the speaker.
 
     It takes the place of DeepSpeech, which has letters for symbols. It was trained by ``tools/build_ctc.py`` on the
@@ -68,15 +69,18 @@ class CtcFeatures(LogMelFeatures):
         If the weights are not those that ``ctc.json`` describes.
     """
 
+    first_centre, max_seconds = LogMelFeatures.first_centre, LogMelFeatures.max_seconds
+
     def __init__(self, folder: Path, normalise_waveform: bool) -> None:
-        super().__init__(folder, normalise_waveform)
+        super().__init__()
+        self.bands = LogMelFeatures(folder, normalise_waveform)
         self.symbols, self.network, digest = read_network(folder)
         self.feature_dim = len(self.symbols)
         self.identity = f"{CTC_PHONES}:{digest[:16]}:level={normalise_waveform}"
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Map waveforms (B, S) at 16 kHz, at most 30 s, to (B, S // 320, C) of logarithms to base e."""
-        return self.network(super().forward(waveform)).log_softmax(-1)
+        return self.network(self.bands(waveform)).log_softmax(-1)
 
 
 def read_network(folder: Path) -> tuple[tuple[str, ...], PhoneNetwork, str]:

@@ -1,4 +1,4 @@
-"""HuBERT, the paper's audio encoder, from a folder or from the local cache of a model hub."""
+"""HuBERT, the paper's audio encoder, and wav2vec 2.0, from a folder or from the local cache of a model hub."""
 
 from __future__ import annotations
 
@@ -41,27 +41,40 @@ def _local_folder(source: str | Path) -> Path:
 
 
 class HubertFeatures(AudioEncoder):
-    """HuBERT through transformers, the paper's encoder.
+    """HuBERT through transformers, the paper's encoder, or wav2vec 2.0, which is of the same make.
 
     Parameters
     ----------
     source : str or Path
-        A local folder in transformers' format, or a hub name whose files are already in the local cache.
+        A local folder in transformers' format, or a hub name whose files are already in the local cache. Which of the
+        two models it holds is the ``model_type`` of its ``config.json``.
     final_norm : bool
         Features after the closing layer norm ("final layer", the text) or the last layer's raw output (released code).
+        The base models have no norm behind the last layer, so that both are the same there.
     normalise_waveform : bool
+
+    Raises
+    ------
+    MissingData
+        If there is no such folder and no such model in the cache.
+    BadInput
+        If it is another kind of model, or its weights are not whole.
     """
 
     first_centre = 200 / SAMPLE_RATE  # the first feature sees samples 0..399
 
     def __init__(self, source: str | Path, final_norm: bool, normalise_waveform: bool) -> None:
         super().__init__()
-        from transformers import HubertModel
+        from transformers import HubertModel, PretrainedConfig, Wav2Vec2Model
 
+        kinds = {"hubert": HubertModel, "wav2vec2": Wav2Vec2Model}
         try:
             with without_progress_bar():
                 folder = _local_folder(source)
-                self.network, report = HubertModel.from_pretrained(
+                kind = PretrainedConfig.get_config_dict(folder, local_files_only=True)[0].get("model_type")
+                if kind not in kinds:
+                    raise BadInput(f"audio encoder {source!s} has model_type {kind!r}, expected one of {list(kinds)}")
+                self.network, report = kinds[kind].from_pretrained(
                     folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
                 )
         except OSError as error:
@@ -76,8 +89,8 @@ class HubertFeatures(AudioEncoder):
         lacking = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
         if lacking:
             raise BadInput(
-                f"the weights of audio encoder {source!s} lack {len(lacking)} tensors of a HuBERT, {lacking[0]} among "
-                "them; give a whole HuBERT in transformers' format"
+                f"the weights of audio encoder {source!s} lack {len(lacking)} tensors of a {kind}, {lacking[0]} among "
+                f"them; give a whole {kind} in transformers' format"
             )
         self.final_norm, self.normalise_waveform = final_norm, normalise_waveform
         self.feature_dim = self.network.config.hidden_size
@@ -85,7 +98,7 @@ class HubertFeatures(AudioEncoder):
         digest = hashlib.sha256()
         for name, tensor in sorted(self.network.state_dict().items()):
             digest.update(name.encode() + tensor.numpy().tobytes())
-        self.identity = f"hubert:{digest.hexdigest()[:16]}:final_norm={final_norm}:level={normalise_waveform}"
+        self.identity = f"{kind}:{digest.hexdigest()[:16]}:final_norm={final_norm}:level={normalise_waveform}"
         self._last_layer: Tensor | None = None
         self.network.encoder.layers[-1].register_forward_hook(self._keep_last_layer)
 

@@ -1,0 +1,44 @@
+"""Which motion a method may see besides the speech: the question that decides what a table measures (section 5.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from a2f.data import Clip, Dataset
+from a2f.errors import BadInput
+
+HEADLINE = "same-speaker-other-sentence"
+PROTOCOLS = {
+    HEADLINE: "another sentence of the same speaker in the same style; the headline, no leak",
+    "self": "the ground truth itself, as the released inference script does: its statistics leak",
+    "best-of-K": "K motions of training speakers, and of the K results the one nearest to the ground truth, as the "
+    "released training script reports: an oracle",
+    "random-K": "the same K motions, and the mean of the K errors: somebody else's way of moving, no leak",
+}
+SHARE = 10  # the released code draws a tenth of the training set's size
+
+
+def candidates(dataset: Dataset) -> int:
+    """Return K: a tenth of the number of training clips, rounded, as in the released code; at least 1."""
+    return max(1, round(len(dataset.split("train")) / SHARE))
+
+
+def style_motions(dataset: Dataset, clip: Clip, protocol: str, seed: int) -> list[Clip]:
+    """Return the motions that a protocol offers for a clip: one, or K for ``best-of-K`` and ``random-K``.
+
+    The seed and the clip's name alone decide them, so every method is given the same.
+
+    Raises
+    ------
+    BadInput
+        If there is no such protocol, or the speaker has no other sentence in the clip's style.
+    """
+    if protocol not in PROTOCOLS:
+        raise BadInput(f"no protocol is called {protocol!r}; there are {', '.join(PROTOCOLS)}")
+    if protocol == "self":
+        return [clip]
+    if protocol == HEADLINE:
+        return [dataset.style_partner(clip, seed)]
+    training = dataset.split("train")
+    rng = np.random.default_rng([seed, *clip.name.encode()])
+    return [training[index] for index in rng.integers(len(training), size=candidates(dataset))]  # with replacement
