@@ -273,3 +273,81 @@ def test_loading_an_encoder_moves_nobody_elses_random_numbers(hubert_folder):
     hubert(hubert_folder)
     load_audio_encoder(ModelConfig(audio_encoder="whisper-tiny-2"))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+# ---- wav2vec 2.0
+
+
+@pytest.fixture(scope="module")
+def wav2vec2_folder(tmp_path_factory):
+    """A random wav2vec 2.0 of base's make (group-normed front end, norms behind layers), stored with its readout."""
+    from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
+
+    config = Wav2Vec2Config(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=24,
+        conv_dim=(8,) * 7,
+        num_conv_pos_embeddings=8,
+        num_conv_pos_embedding_groups=2,
+        vocab_size=32,
+        mask_time_prob=0.05,
+    )
+    folder = tmp_path_factory.mktemp("wav2vec2")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        Wav2Vec2ForCTC(config).eval().save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("final_norm", [False, True])
+def test_wav2vec2_features_are_those_transformers_gives(wav2vec2_folder, sound, final_norm):
+    """A base model has its norms behind the layers: what the last layer gives is what the model gives."""
+    from transformers import Wav2Vec2Model
+
+    encoder = hubert(wav2vec2_folder, audio_final_norm=final_norm)
+    with torch.no_grad():
+        expected = Wav2Vec2Model.from_pretrained(wav2vec2_folder).eval()(unit_level(sound)).last_hidden_state
+    features = encoder(sound)
+    torch.testing.assert_close(features, expected)
+    assert not features.requires_grad and encoder.identity.startswith("wav2vec2:")
+    assert features.shape[2] == encoder.feature_dim and abs(features.shape[1] - 2 * encoder.feature_rate) <= 1
+    encoder.freeze(False)
+    assert encoder(sound).requires_grad and torch.equal(encoder(sound), features)
+
+
+def test_wav2vec2_is_read_as_the_hub_stores_it(wav2vec2_folder, sound, tmp_path):
+    """Older files name the halves of the normed weight otherwise and have no vector for masked spans."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(wav2vec2_folder, tmp_path / "old")
+    renamed = {}
+    for name, tensor in load_file(tmp_path / "old" / "model.safetensors").items():
+        name = name.replace("parametrizations.weight.original0", "weight_g")
+        renamed[name.replace("parametrizations.weight.original1", "weight_v")] = tensor
+    del renamed["wav2vec2.masked_spec_embed"]
+    assert sum(name.endswith(("weight_g", "weight_v")) for name in renamed) == 2
+    save_file(renamed, tmp_path / "old" / "model.safetensors", metadata={"format": "pt"})
+    assert torch.equal(hubert(tmp_path / "old")(sound), hubert(wav2vec2_folder)(sound))
+
+
+def test_a_wav2vec2_that_lacks_weights_and_a_model_of_another_kind_are_refused(wav2vec2_folder, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(wav2vec2_folder, tmp_path / "cut")
+    tensors = load_file(tmp_path / "cut" / "model.safetensors")
+    gone = next(name for name in tensors if "k_proj.weight" in name)
+    save_file({k: v for k, v in tensors.items() if k != gone}, tmp_path / "cut" / "model.safetensors")
+    with pytest.raises(BadInput, match="lack 1 tensors of a wav2vec2.*k_proj"):
+        hubert(tmp_path / "cut")
+    settings = (tmp_path / "cut" / "config.json").read_text()
+    (tmp_path / "cut" / "config.json").write_text(settings.replace('"model_type": "wav2vec2"', '"model_type": "wavlm"'))
+    with pytest.raises(BadInput, match="model_type 'wavlm', expected one of .'hubert', 'wav2vec2'."):
+        hubert(tmp_path / "cut")
+
+
+def test_a_wav2vec2_that_is_not_here_is_named_with_what_to_do(monkeypatch, tmp_path, no_network):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(MissingData, match="hf download facebook/wav2vec2-base-960h.*audio_encoder.*whisper-tiny-2"):
+        load_audio_encoder(ModelConfig(audio_encoder="wav2vec2-base"))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from a2f.audio import SAMPLE_RATE
 from a2f.errors import BadInput, MissingData
-from a2f.files import atomic_path
+from a2f.files import atomic_path, read_json
 from a2f.models.encoder_base import BUNDLED, AudioEncoder, unit_level, without_progress_bar
 from a2f.models.half import half_precision
 
@@ -65,13 +65,13 @@ class HubertFeatures(AudioEncoder):
 
     def __init__(self, source: str | Path, final_norm: bool, normalise_waveform: bool) -> None:
         super().__init__()
-        from transformers import HubertModel, PretrainedConfig, Wav2Vec2Model
+        from transformers import HubertModel, Wav2Vec2Model
 
         kinds = {"hubert": HubertModel, "wav2vec2": Wav2Vec2Model}
         try:
             with without_progress_bar():
                 folder = _local_folder(source)
-                kind = PretrainedConfig.get_config_dict(folder, local_files_only=True)[0].get("model_type")
+                kind = read_json(folder / "config.json").get("model_type")
                 if kind not in kinds:
                     raise BadInput(f"audio encoder {source!s} has model_type {kind!r}, expected one of {list(kinds)}")
                 self.network, report = kinds[kind].from_pretrained(
