@@ -35,6 +35,11 @@ class FaceFormer(FaceModel):
     audio_dim : int
     subjects : tuple of str
         The training subjects, one style each.
+
+    Raises
+    ------
+    BadInput
+        Without training subjects.
     """
 
     config: FaceFormerConfig
@@ -43,6 +48,8 @@ class FaceFormer(FaceModel):
         self, config: FaceFormerConfig, num_vertices: int, audio_dim: int, subjects: tuple[str, ...] = ()
     ) -> None:
         super().__init__(config, num_vertices, audio_dim, subjects)
+        if not subjects:
+            raise BadInput("FaceFormer has one style for each training subject, and was given no subjects")
         width = config.feature_dim
         self.audio_in = nn.Linear(audio_dim, width)
         self.motion_in = nn.Linear(3 * num_vertices, width)  # M

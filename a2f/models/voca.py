@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from a2f.config import TrainingConfig
+from a2f.errors import BadInput
 from a2f.model_config import VocaConfig
 from a2f.models.face_model import Batch, FaceModel, TrainingFaces
 from a2f.models.motion import Motion
@@ -28,6 +29,11 @@ class Voca(FaceModel):
     audio_dim : int
     subjects : tuple of str
         The training subjects, one condition each.
+
+    Raises
+    ------
+    BadInput
+        Without training subjects.
     """
 
     config: VocaConfig
@@ -36,6 +42,8 @@ class Voca(FaceModel):
         self, config: VocaConfig, num_vertices: int, audio_dim: int, subjects: tuple[str, ...] = ()
     ) -> None:
         super().__init__(config, num_vertices, audio_dim, subjects)
+        if not subjects:
+            raise BadInput("VOCA has one condition for each training subject, and was given no subjects")
         identities, width = len(subjects), audio_dim + len(subjects)
         self.audio_norm = nn.BatchNorm2d(1)  # one mean and scale for the whole window
         self.convolutions = nn.ModuleList()
@@ -63,7 +71,8 @@ class Voca(FaceModel):
         # from the smaller side: M frames are far fewer than 3N coordinates
         values, vectors = torch.linalg.eigh((moved @ moved.T).double())
         rank = min(self.config.expression_dim, len(moved))
-        kept = vectors[:, -rank:].flip(1).float() * (values[-rank:].flip(0).clamp_min(0) > 1e-9 * values[-1])
+        # a millionth of the first variance is rounding in single precision, and no direction of motion
+        kept = vectors[:, -rank:].flip(1).float() * (values[-rank:].flip(0) > 1e-6 * values[-1])
         directions = F.normalize(moved.T @ kept, dim=0)  # (3N, rank)
         deviation = values[-rank:].flip(0).clamp_min(0).sqrt().float() / len(moved) ** 0.5
         self.output.weight.zero_()
@@ -95,14 +104,23 @@ class Voca(FaceModel):
 
     def animate(self, audio: Tensor, template: Tensor, style: Motion | None = None) -> Tensor:
         """Return the mean of the faces under all training identities: a new speaker has none of its own."""
-        found = [self.expressions(audio, row.expand(len(audio), -1)) for row in torch.eye(len(self.subjects))]
+        conditions = self.one_hot(torch.arange(len(self.subjects)))
+        found = [self.expressions(audio, row.expand(len(audio), -1)) for row in conditions]
         # the output layer is linear: the mean of its faces is the face of the mean
         return self.faces(self.output(torch.stack(found).mean(0)), template)
 
     def animate_as(self, audio: Tensor, template: Tensor, identity: int) -> Tensor:
-        """Return the faces (B, T, N, 3) under one training identity."""
-        row = torch.eye(len(self.subjects))[identity].expand(len(audio), -1)
-        return self.faces(self.output(self.expressions(audio, row)), template)
+        """Return the faces (B, T, N, 3) under one training identity.
+
+        Raises
+        ------
+        BadInput
+            If there is no such training identity.
+        """
+        if not 0 <= identity < len(self.subjects):
+            raise BadInput(f"identity is {identity}, expected 0 to {len(self.subjects) - 1}, one of the subjects")
+        chosen = self.one_hot(torch.full((len(audio),), identity))
+        return self.faces(self.output(self.expressions(audio, chosen)), template)
 
 
 def voca_terms(predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
