@@ -63,17 +63,26 @@ def rotate(dataset: Dataset, rotation: int) -> Dataset:
     ----------
     dataset : Dataset
     rotation : int
-        0 leaves all as it is.
+        Counted from the data set's own splits; 0 leaves all as it is, and so does the rotation that it already has.
+
+    Raises
+    ------
+    BadInput
+        If the data set has another rotation already: its own splits cannot be told any more.
     """
-    if rotation == 0:
+    if rotation == dataset.rotation:
         return dataset
+    if dataset.rotation:
+        raise BadInput(
+            f"data set {dataset.name} has rotation {dataset.rotation} and cannot be given {rotation}; open it anew"
+        )
     ring = [(subject, split) for split in SPLITS for subject in dict.fromkeys(c.subject for c in dataset.split(split))]
     step = rotation * sum(split == SPLITS[-1] for _, split in ring)
     roles = {ring[(place + step) % len(ring)][0]: split for place, (_, split) in enumerate(ring)}
     clips = [dataclasses.replace(clip, split=roles[clip.subject]) for clip in dataset.clips]
     tested = {clip.sentence for clip in clips if clip.split == "test"}
     kept = tuple(clip for clip in clips if clip.split != "train" or clip.sentence not in tested)
-    return dataclasses.replace(dataset, clips=kept)
+    return dataclasses.replace(dataset, clips=kept, rotation=rotation)
 
 
 def spread(clips: list[Clip], count: int | None) -> list[Clip]:

@@ -123,6 +123,8 @@ class Dataset:
         True where the motion was generated, which every figure and table then says.
     unit_names : tuple of str
         Names of the rows of `basis`.
+    rotation : int
+        How often the subjects' roles have moved on (`a2f.data.rotate`).
     """
 
     name: str
@@ -131,6 +133,7 @@ class Dataset:
     clips: tuple[Clip, ...]
     synthetic: bool
     unit_names: tuple[str, ...] = field(default=())
+    rotation: int = 0
 
     def split(self, name: str) -> list[Clip]:
         """Return the clips of a split, in order."""
