@@ -44,7 +44,7 @@ def evaluate(
     clips : sequence of Clip, optional
         Only these.
     every : int
-        Score every so many-th frame, as if the faces had been made at a lower frame rate.
+        Score every so many-th frame, as if the faces had been made at a lower frame rate. 1 scores all.
 
     Returns
     -------
@@ -54,6 +54,8 @@ def evaluate(
     """
     if protocol not in PROTOCOLS:
         raise BadInput(f"no protocol is called {protocol!r}; there are {', '.join(PROTOCOLS)}")
+    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+        raise BadInput(f"every is {every!r}, expected a whole positive number of frames")
     rows = []
     for clip in dataset.split(split) if clips is None else clips:
         motions = style_motions(dataset, clip, protocol, seed)
@@ -77,15 +79,13 @@ def evaluate(
 
 def _oracle(method: Method, clip: Clip, motions: list[Clip], truth: np.ndarray, every: int, measured) -> tuple:
     """Return the errors of the motion whose result is nearest to the truth, over all vertices as released, and it."""
-    distances, predictions = {}, {}
-    for motion in motions:
-        if motion.name not in distances:  # drawn with replacement
-            prediction = method.predict(clip, motion)
-            distances[motion.name] = float(vertex_distance(prediction[::every], truth).mean())
-            if distances[motion.name] == min(distances.values()):
-                predictions = {motion.name: (prediction, motion)}  # only the best so far is kept
-    prediction, motion = predictions[min(distances, key=distances.get)]
-    return measured(prediction), motion
+    best, nearest = None, math.inf
+    for motion in {motion.name: motion for motion in motions}.values():  # drawn with replacement
+        prediction = method.predict(clip, motion)
+        distance = float(vertex_distance(prediction[::every], truth).mean())
+        if best is None or distance < nearest:  # of equals the first: a method may not look at motion at all
+            best, nearest = (prediction, motion), distance
+    return measured(best[0]), best[1]
 
 
 def means(rows: Sequence[dict]) -> dict[str, float]:

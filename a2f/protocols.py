@@ -31,7 +31,8 @@ def style_motions(dataset: Dataset, clip: Clip, protocol: str, seed: int) -> lis
     Raises
     ------
     BadInput
-        If there is no such protocol, or the speaker has no other sentence in the clip's style.
+        If there is no such protocol, the speaker has no other sentence in the clip's style, or nobody else is trained
+        on.
     """
     if protocol not in PROTOCOLS:
         raise BadInput(f"no protocol is called {protocol!r}; there are {', '.join(PROTOCOLS)}")
@@ -39,6 +40,8 @@ def style_motions(dataset: Dataset, clip: Clip, protocol: str, seed: int) -> lis
         return [clip]
     if protocol == HEADLINE:
         return [dataset.style_partner(clip, seed)]
-    training = dataset.split("train")
+    training = [other for other in dataset.split("train") if other.subject != clip.subject]
+    if not training:
+        raise BadInput(f"clip {clip.name}: nobody but subject {clip.subject} is trained on, whom {protocol} leaves out")
     rng = np.random.default_rng([seed, *clip.name.encode()])
     return [training[index] for index in rng.integers(len(training), size=candidates(dataset))]  # with replacement
