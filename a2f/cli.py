@@ -36,13 +36,14 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from a2f.data import open_dataset
+    from a2f.data import open_dataset, rotate
     from a2f.evaluation import evaluate, means
     from a2f.methods import load_method
     from a2f.models import read_run_config
 
     config, _ = read_run_config(options.run_folder)
     dataset = open_dataset(options.dataset, root=options.data_root, fps=config.data.fps)
+    dataset = rotate(dataset, config.data.rotation)  # else its training speakers would be tested on
     method = load_method(options.run_folder, dataset, Path(options.run_folder).parent / "features")
     rows = evaluate(method, dataset, split=options.split, protocol=options.protocol, seed=options.seed)
     result = {
