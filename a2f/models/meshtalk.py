@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from a2f.config import TrainingConfig
 from a2f.errors import BadInput
@@ -123,18 +124,19 @@ class MeshTalk(FaceModel):
         )
         hidden = self.decoder.hidden(self.fusion.quantise(logits), template)
         own, other_expression, other_sound = hidden.chunk(3)
-        target = batch.target.dense() * (self.data_std / self.motion_scale)
-        scale = self.vertex_std / self.motion_scale
+        # scaled before a basis is multiplied out: all frames of all vertices are worth touching rarely
+        unit = self.data_std / self.motion_scale
+        target = Motion(batch.target.values * unit, batch.target.basis).dense()
         lips, upper = self._coordinates(self.lips), self._coordinates(self.upper_face)
-        # by coordinate, over items and frames; the landmark term is a part of the same numbers
-        squared = (self.decoder.displacements(own, scale) - target).square().mean(dim=(0, 1))
-        reconstruction, landmarks = squared.mean(), squared[upper].mean()
-        crossed = [
-            (self.decoder.displacements(found, scale, region) - target[..., region]).square().mean()
-            for found, region in ((other_expression, lips), (other_sound, upper))
-        ]
+
+        def error(hidden: Tensor, region: Tensor | None = None) -> Tensor:
+            found = self.decoder.displacements(hidden, self.vertex_std / self.motion_scale, region)
+            return F.mse_loss(found, target if region is None else target[..., region])
+
+        reconstruction, landmarks = error(own), error(own, upper)
+        crossed = error(other_expression, lips) + error(other_sound, upper)
         codes = logits[: len(template)].argmax(-1)
-        objective = reconstruction + landmarks + sum(crossed) + self.prior.loss(codes, sound.detach())
+        objective = reconstruction + landmarks + crossed + self.prior.loss(codes, sound.detach())
         return objective, reconstruction
 
     @staticmethod
@@ -184,7 +186,7 @@ class MeshTalk(FaceModel):
 
     def _decode(self, codes: Tensor, template: Tensor) -> Tensor:
         """Return the mean faces (B, T, N, 3) of categories (samples, B, T, heads)."""
-        one_hot = torch.nn.functional.one_hot(codes.flatten(0, 1), self.config.classes).to(template)
+        one_hot = F.one_hot(codes.flatten(0, 1), self.config.classes).to(template)
         hidden = self.decoder.hidden(one_hot, self.z_scores(template)).unflatten(0, codes.shape[:2])
         moved = self.decoder.displacements(hidden[0], self.vertex_std / self.data_std)
         for sample in hidden[1:]:  # one after the other: a long clip times all samples would not fit

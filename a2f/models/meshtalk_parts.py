@@ -185,5 +185,5 @@ class Decoder(nn.Module):
             weight, bias = weight[coordinates], bias[coordinates]
             constant, scale = constant[coordinates], scale[coordinates]
         # a LeakyReLU lets positive factors pass: scaling its weights spares a pass over all frames
-        active = F.leaky_relu(F.linear(hidden, weight * scale.unsqueeze(1), bias * scale), SLOPE, inplace=True)
-        return active + constant * scale
+        active = F.leaky_relu(F.linear(hidden, weight * scale.unsqueeze(1), bias * scale), SLOPE)
+        return active.add_(constant * scale)
