@@ -1,4 +1,4 @@
-"""The whole model: its sizes, its ablations, what it reads and what it may not, and its files."""
+"""The whole model: its sizes, its ablations, its objective, what it reads and what it may not."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from a2f.config import DEMO, PAPER, RELEASE, Config, ModelConfig
-from a2f.errors import BadInput, MissingData
-from a2f.models import Audio2Face, Motion, read_run_config, read_weights
+from a2f.config import DEMO, PAPER, RELEASE, Config, ModelConfig, TrainingConfig
+from a2f.models import Audio2Face, Batch, Motion, data_loss
 
 B, T, N, C, K = 2, 10, 7, 9, 8
 SMALL = {"motion_dim": K, "style_stages": ((8, 1, 2), (8, 1, 2)), "decoder_blocks": 1}
@@ -246,35 +245,45 @@ def test_a_single_frame_of_audio_gives_a_single_finite_face(given):
     assert faces.shape == (B, 1, N, 3) and faces.isfinite().all()
 
 
-def test_a_saved_model_comes_back_bit_for_bit_and_ready_to_run(tmp_path, given):
-    config = Config("mine", model=ModelConfig(**SMALL))
-    model = build().float()
-    tuned = {"audio_encoder.x": torch.arange(3.0)}
-    model.save_pretrained(tmp_path, config, seed=3, extra=tuned)
-    again = Audio2Face.from_pretrained(tmp_path)
-    assert not again.training
-    given = {key: value.float() for key, value in given.items()}
-    assert torch.equal(run(again, given), run(model, given))
-    found, described = read_run_config(tmp_path)
-    assert found == config and described["seed"] == 3
-    assert torch.equal(read_weights(tmp_path)["audio_encoder.x"], tuned["audio_encoder.x"])
+# ---- the objective
 
 
-def test_what_is_no_trained_model_is_refused_by_name(tmp_path):
-    with pytest.raises(MissingData, match="holds no config.json.*a2f train"):
-        Audio2Face.from_pretrained(tmp_path)
-    model, config = build(), Config("mine", model=ModelConfig(**SMALL))
-    model.save_pretrained(tmp_path, config)
-    with pytest.raises(MissingData, match="last.safetensors is not there"):
-        Audio2Face.from_pretrained(tmp_path, "last")
-    weights = (tmp_path / "best.safetensors").read_bytes()
-    (tmp_path / "best.safetensors").write_bytes(weights[:-100])
-    with pytest.raises(BadInput, match="best.safetensors is not a whole safetensors file"):
-        Audio2Face.from_pretrained(tmp_path)
-    Audio2Face(config.model, N + 1, C).save_pretrained(tmp_path, config)
-    (tmp_path / "best.safetensors").write_bytes(weights)
-    with pytest.raises(BadInput, match="does not fit its config.json"):
-        Audio2Face.from_pretrained(tmp_path)
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(BadInput, match="not the configuration of a trained a2f model"):
-        Audio2Face.from_pretrained(tmp_path)
+@pytest.mark.parametrize("form", ["norm", "squared"])
+def test_the_data_term_is_the_mean_over_frames_of_what_its_name_says(form):
+    difference = torch.randn(B, T, 3 * N, dtype=torch.float64)
+    sizes = [float(np.sqrt(sum(float(x) ** 2 for x in frame))) for item in difference for frame in item]
+    expected = np.mean(sizes) if form == "norm" else np.mean(np.square(sizes))
+    assert float(data_loss(difference.square().sum(-1), form)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_perfect_frame_has_a_finite_gradient():
+    squared = torch.zeros(1, 3, dtype=torch.float64, requires_grad=True)
+    data_loss(squared, "norm").backward()
+    assert squared.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("form", ["norm", "squared"])
+@pytest.mark.parametrize("beta", [0.0, 0.3])
+def test_eq_4_is_the_distance_of_the_faces_and_beta_times_the_sum_of_w(given, form, beta):
+    """Against the faces themselves, which the loss never forms."""
+    model = build()
+    target, style = given["faces"][:, :T], given["faces"].flip(1)
+    batch = Batch(
+        given["audio"], given["template"], model.motion(target, given["template"]),
+        model.motion(style, given["template"]), torch.zeros(B, dtype=torch.int64),
+    )  # fmt: skip
+    objective, data = model.loss(batch, TrainingConfig(loss=form, sparsity_weight=beta))
+    faces = model.animate(given["audio"], given["template"], batch.style)
+    squared = ((faces - target) / model.data_std).square().sum((2, 3))
+    expected = squared.sqrt().mean() if form == "norm" else squared.mean()
+    torch.testing.assert_close(data, expected)
+    torch.testing.assert_close(objective - data, beta * model.embedding.weight.abs().sum())
+
+
+def test_what_the_history_keeps_of_w():
+    model = build()
+    with torch.no_grad():
+        model.embedding.weight.fill_(1.0)[:2].fill_(-1e-4)  # a quarter of K = 8
+    quarter, whole = 3 * N * 2, 3 * N * K
+    assert model.measures(False) == {"sparsity": pytest.approx(whole - quarter * (1 - 1e-4))}
+    assert model.measures(True)["small_entries"] == 0.25
