@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from a2f.config import Config, baseline
-from a2f.data import limit, open_dataset
+from a2f.data import Dataset, limit, open_dataset
 from a2f.evaluation import evaluate, means
 from a2f.features import FeatureCache
 from a2f.files import read_json, write_json
 from a2f.locality import locality
-from a2f.methods import ExpressionPath, load_method
-from a2f.models import Audio2Face, load_audio_encoder
+from a2f.methods import ExpressionPath, OneIdentity, TrainedModel, load_method
+from a2f.models import Audio2Face, MeshTalk, load_audio_encoder
 from a2f.protocols import HEADLINE
 from a2f.training import FINISHED, holds_finished_run, train
 
@@ -42,11 +42,13 @@ class Entry:
     method: str
     config: Config
     seed: int
+    also: tuple[str, ...] = ()  # what else to measure: further protocols, "last" for the last weights, "identities"
 
     @property
     def folder(self) -> str:
         """The name of the run's folder."""
-        return f"{self.method}-seed{self.seed}"
+        rotation = self.config.data.rotation
+        return f"{self.method}-seed{self.seed}" + (f"-rotation{rotation}" if rotation else "")
 
 
 def variants(config: Config) -> dict[str, Config]:
@@ -91,8 +93,8 @@ def run_study(
     -------
     dict of str to list of dict
         For each method the results of its seeds, in their order: ``{"seed", "protocol", "test", "test_means",
-        "seconds", "steps", "parameters"}``, and ``"expression_test"`` of MeshTalk's other path, ``"locality"`` of
-        a network with W.
+        "seconds", "steps", "parameters", "also"}``, with ``"expression_test"`` of MeshTalk's other path and
+        ``"locality"`` of a network with W.
 
     Raises
     ------
@@ -107,6 +109,7 @@ def run_study(
         for entry in entries
         if not holds_finished_run(folder / entry.folder, entry.config, entry.seed)
         or not (folder / entry.folder / RESULTS).is_file()
+        or not set(entry.also) <= set(read_json(folder / entry.folder / RESULTS)["also"])
     ]
     heard: dict[tuple, Config] = {}
     for entry in waiting:
@@ -165,4 +168,17 @@ def _run(entry: Entry, folder: str, root: str | None) -> None:
         neutral = np.mean([clip.template for clip in dataset.split("train")], axis=0)
         found = locality(method.model.blendshapes(), neutral, dataset.topology.region("face"))
         result["locality"] = dataclasses.asdict(found)
+    result["also"] = {name: _also(name, method, run, dataset, Path(folder) / "features") for name in entry.also}
     write_json(run / RESULTS, result)
+
+
+def _also(name: str, method: TrainedModel, run: Path, dataset: Dataset, cache: Path) -> list[dict]:
+    """Measure a trained method in another way than the headline."""
+    if name == "last":
+        return evaluate(load_method(run, dataset, cache, "last"), dataset, seed=0)
+    if name == "identities":
+        each = (evaluate(OneIdentity(method, i), dataset, seed=0) for i in range(len(method.model.subjects)))
+        return [row | {"identity": i} for i, rows in enumerate(each) for row in rows]
+    if isinstance(method.model, MeshTalk):  # protocols differ in the motion that a method is given to look at
+        return evaluate(ExpressionPath(method), dataset, protocol=name, seed=0)
+    return evaluate(method, dataset, protocol=name, seed=0)
