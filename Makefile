@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce publish test lint validate lab clean demo-model demo-voices
+.PHONY: help install reproduce study publish test lint validate lab clean demo-model demo-voices
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -25,6 +25,7 @@ unexport PYTHONPATH PYTHONHOME
 help:
 	@echo 'make reproduce [PRESET=demo|smoke] [SEED=0] [DATASET=demo DATA_ROOT=...] [ARGS=--fresh]   run all notebooks'
 	@echo 'make test        lint, unit tests, notebook tests'
+	@echo 'make study       the longer studies of notebooks 10 and 12 (one to three hours on 2 cores; goes on where it stopped)'
 	@echo 'make lab         JupyterLab on this machine only'
 	@echo 'make validate    measure the demo corpus against the literature'
 	@echo 'make demo-model  train, measure and store the model that is shipped (about an hour on 2 cores)'
@@ -47,6 +48,9 @@ $(STAMP): requirements.txt pyproject.toml
 reproduce: $(STAMP)
 	@"$(PY)" -m a2f.cli reproduce --preset "$(PRESET)" --seed "$(SEED)" --dataset "$(DATASET)" \
 	  $(if $(DATA_ROOT),--data-root "$(DATA_ROOT)") $(ARGS)
+
+study: $(STAMP)
+	@"$(PY)" -m a2f.cli study $(ARGS)
 
 # For maintainers: as reproduce, and the executed notebooks are stored beside their sources.
 publish: $(STAMP)

@@ -1,4 +1,4 @@
-"""The command line: `a2f train | evaluate | animate | validate-data | reproduce`."""
+"""The command line: `a2f train | evaluate | animate | validate-data | reproduce | study`."""
 
 from __future__ import annotations
 
@@ -103,6 +103,14 @@ def _validate_data(options: argparse.Namespace) -> int:
         write_json(options.json, report.to_json())
     print(report)
     return _DONE if report.ok else _FAILED
+
+
+def _study(options: argparse.Namespace) -> int:
+    from a2f.studies import run
+
+    for path in run(options.names, Path(options.out) / "studies", progress=True):
+        print(f"written: {path}")
+    return _DONE
 
 
 def _reproduce(options: argparse.Namespace) -> int:
@@ -218,6 +226,11 @@ def parser() -> argparse.ArgumentParser:
         "--publish-notebooks", action="store_true", help="store the executed notebooks beside their sources"
     )
     _add_data(command)
+
+    command = add("study", _study, "run the longer studies behind notebooks 10 and 12, or go on with them")
+    command.add_argument("names", nargs="*", metavar="NAME", help="release, sparsity, template, protocols, features; "
+                         "all by default")  # fmt: skip
+    command.add_argument("--out", default="build", metavar="DIR", help="folder of the runs (default: build)")
     return main_parser
 
 
