@@ -11,13 +11,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from a2f.config import Config, TrainingConfig
-from a2f.data import Dataset
+from a2f.config import Config, TrainingConfig, baseline
+from a2f.data import Dataset, limit
 from a2f.errors import BadInput, TrainingDiverged
 from a2f.features import FeatureCache
 from a2f.mesh import Topology
-from a2f.models import Audio2Face, load_audio_encoder
-from a2f.training import learning_rate, train, validate
+from a2f.model_config import METHODS
+from a2f.models import Audio2Face, load_audio_encoder, load_model, read_run_config
+from a2f.training import learning_rate, train, training_faces, validate
 
 
 def contents(run) -> dict[str, bytes]:
@@ -67,7 +68,7 @@ def test_a_finished_run_holds_what_it_needs_to_be_used(tiny_run, tiny_config, da
     assert Topology.load(tiny_run / "topology.npz").region("lips").tolist() == list(range(6))
     marker = json.loads((tiny_run / "finished.json").read_text())
     assert marker["epochs"] == 6 and marker["steps"] == 6 * 3
-    model = Audio2Face.from_pretrained(tiny_run)
+    model = load_model(tiny_run)
     assert marker["parameters"] == sum(p.numel() for p in model.parameters())
 
 
@@ -82,9 +83,37 @@ def test_history_has_a_row_an_epoch_and_validates_when_asked(tiny_run, tiny_conf
     assert rows[-1]["learning_rate"] == learning_rate(tiny_config.training, 17, 18)
 
 
+@pytest.fixture(scope="module")
+def short(tiny_config):
+    """The settings of a method's run of two epochs, the second of them validated."""
+
+    def make(method: str, **changes) -> Config:
+        config = tiny_config if method == "audio2face" else baseline(tiny_config, method)
+        return config.replace(name="tiny", epochs=2, freeze_epochs=None, **changes)
+
+    return make
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_leaves_the_history_of_its_own_measures(method, short, dataset, feature_cache, tmp_path):
+    run = train(short(method), dataset, tmp_path / "run", seed=1, cache=feature_cache, progress=False)
+    plain, validated = history(run)
+    always = {"epoch", "step", "train_loss", "learning_rate", "encoder_frozen"}
+    errors = {"val_loss", "val_lip", "val_upper", "val_face"}
+    ours = method == "audio2face"  # the others have no W that could be sparse
+    assert set(plain) == always | ({"sparsity"} if ours else set())
+    assert set(validated) == always | errors | ({"sparsity", "small_entries"} if ours else set())
+    assert all(math.isfinite(value) for value in validated.values())
+    config, described = read_run_config(run)
+    assert config.method == method and described["subjects"] == ["s0", "s1"]
+    model = load_model(run)
+    assert model.subjects == ("s0", "s1")
+    assert json.loads((run / "finished.json").read_text())["parameters"] == sum(p.numel() for p in model.parameters())
+
+
 def test_the_data_is_normalised_by_training_templates_alone(tiny_run, dataset):
     faces = np.stack(list({c.subject: c.template for c in dataset.split("train")}.values())).astype(np.float64)
-    model = Audio2Face.from_pretrained(tiny_run)
+    model = load_model(tiny_run)
     mean = faces.mean((0, 1))
     np.testing.assert_allclose(model.data_mean, mean, rtol=1e-5)
     assert model.data_std.item() == pytest.approx(math.sqrt(((faces - mean) ** 2).mean()), rel=1e-5)
@@ -168,6 +197,30 @@ def test_an_interrupted_run_goes_on_to_the_same_digits(tiny_run, tiny_config, da
     assert contents(out) == contents(tiny_run)
 
 
+@pytest.mark.parametrize("method", ["faceformer", "meshtalk"])
+def test_what_drops_out_is_decided_by_seed_and_epoch(method, short, dataset, feature_cache, tmp_path):
+    """So a resumed run drops what an undisturbed one does, and nobody else's random numbers move."""
+    config = short(method, dropout=0.5, validate_every=1)
+    rows = {}
+    for name, elsewhere in (("whole", 1), ("resumed", 2)):
+        torch.manual_seed(elsewhere)
+        before = torch.get_rng_state()
+        if name == "resumed":
+            with pytest.raises(Interrupted):
+                train(config, dataset, tmp_path / name, seed=1, cache=feature_cache, progress=False,
+                      on_epoch=interrupt_after(1))  # fmt: skip
+            assert torch.equal(torch.get_rng_state(), before)
+            torch.manual_seed(3)
+            before = torch.get_rng_state()
+        run = train(config, dataset, tmp_path / name, seed=1, cache=feature_cache, progress=False)
+        assert torch.equal(torch.get_rng_state(), before)
+        rows[name] = contents(run)
+    assert rows["whole"] == rows["resumed"]
+    without = short(method, dropout=0.0, validate_every=1)
+    run = train(without, dataset, tmp_path / "without", seed=1, cache=feature_cache, progress=False)
+    assert history(run)[0]["train_loss"] != history(tmp_path / "whole")[0]["train_loss"], "nothing dropped out"
+
+
 def test_going_on_starts_where_it_stopped(tiny_config, dataset, feature_cache, tmp_path):
     with pytest.raises(Interrupted):
         train(tiny_config, dataset, tmp_path, seed=1, cache=feature_cache, progress=False, on_epoch=interrupt_after(4))
@@ -193,6 +246,44 @@ def test_dense_and_factored_clips_train_alike(tiny_config, dataset, dense_datase
     )
     for a, b in zip(one, other, strict=True):
         assert a == pytest.approx(b, rel=1e-3)
+
+
+# ---- what a model may look at beforehand
+
+
+def test_a_model_is_shown_frames_spread_over_the_training_clips(dataset, dense_dataset, monkeypatch):
+    train_clips = dataset.split("train")
+    shown = training_faces(dataset)
+    every = np.concatenate([clip.vertices for clip in train_clips])  # few enough to be shown all
+    np.testing.assert_allclose(shown.faces, every, rtol=1e-5, atol=1e-5)
+    assert torch.equal(shown.templates, torch.from_numpy(np.stack([train_clips[0].template, train_clips[6].template])))
+    neutral = np.concatenate([np.repeat(clip.template[None], clip.num_frames, 0) for clip in train_clips])
+    np.testing.assert_array_equal(shown.neutral, neutral)
+    assert shown.topology is dataset.topology
+    monkeypatch.setattr("a2f.training.SAMPLED", 36)
+    few, dense = training_faces(dataset), training_faces(dense_dataset)
+    frames = [clip.vertices[i] for clip in train_clips for i in (0, round((clip.num_frames - 1) / 2), -1)]
+    np.testing.assert_allclose(few.faces, np.stack(frames), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(dense.faces, few.faces)
+    monkeypatch.setattr("a2f.training.SAMPLED", 5)
+    assert len(training_faces(dataset).faces) == 5, "a frame a clip is the least, but not of all clips"
+
+
+def test_a_rotated_run_is_trained_on_the_speakers_of_its_rotation(
+    tiny_config, make_dataset, feature_cache, tmp_path
+):
+    """Whether the roles move here or moved before, and never twice: its test speaker stays unseen."""
+    data = make_dataset()
+    own_texts = tuple(dataclasses.replace(clip, sentence=f"{clip.subject} {clip.sentence}") for clip in data.clips)
+    data = dataclasses.replace(data, clips=own_texts)
+    config = tiny_config.replace(rotation=1, epochs=1, freeze_epochs=None)
+    runs = [
+        train(config, given, tmp_path / name, cache=feature_cache, progress=False)
+        for name, given in (("here", data), ("before", limit(data, config.data)))
+    ]
+    for run in runs:
+        assert load_model(run).subjects == ("s1", "s2")
+    assert contents(runs[0]) == contents(runs[1])
 
 
 # ---- folders
@@ -230,7 +321,7 @@ def test_one_clip_can_be_learnt_by_heart(loss, tiny_config, dataset, feature_cac
         learning_rate=1e-2, validate_every=5, validation_clips=1, loss=loss, sparsity_weight=0.0,
     )  # fmt: skip
     run = train(config, alone, tmp_path / "run", cache=feature_cache, progress=False)
-    moved = (clip.vertices - clip.template) / Audio2Face.from_pretrained(run).data_std.item()
+    moved = (clip.vertices - clip.template) / load_model(run).data_std.item()
     residual = np.square(moved - moved.mean(0)).sum((1, 2))
     still = residual.mean() if loss == "squared" else np.sqrt(residual).mean()
     losses = [row["train_loss"] for row in history(run)]
@@ -321,7 +412,7 @@ def test_an_epoch_whose_last_step_breaks_the_weights_leaves_the_last_checkpoint(
 
 
 def test_validation_is_the_mean_over_whole_clips_against_their_vertices(tiny_run, tiny_config, dataset, feature_cache):
-    model, encoder = Audio2Face.from_pretrained(tiny_run), load_audio_encoder(tiny_config.model)
+    model, encoder = load_model(tiny_run), load_audio_encoder(tiny_config.model)
     features = FeatureCache(encoder, feature_cache)
     clips = dataset.split("val")[:3]
     found = validate(model, encoder, dataset, clips, features, tiny_config, seed=1)
@@ -341,7 +432,7 @@ def test_validation_is_the_mean_over_whole_clips_against_their_vertices(tiny_run
 def test_validation_of_an_unfrozen_encoder_takes_sound_of_any_rate_and_length(
     tiny_run, tiny_config, dataset, feature_cache
 ):
-    model, encoder = Audio2Face.from_pretrained(tiny_run), load_audio_encoder(tiny_config.model)
+    model, encoder = load_model(tiny_run), load_audio_encoder(tiny_config.model)
     features = FeatureCache(encoder, feature_cache)
     clips = dataset.split("val")[:2]
 
@@ -365,7 +456,7 @@ def test_standardised_audio_enters_the_projection_with_mean_zero_and_deviation_o
         standardise_audio=True, feature_dropout=0.3, freeze_epochs=None, epochs=2, validate_every=2
     )
     run = train(config, dataset, tmp_path / "run", cache=feature_cache, progress=False)
-    model = Audio2Face.from_pretrained(run)
+    model = load_model(run)
     features = FeatureCache(load_audio_encoder(config.model), feature_cache)
     every = np.concatenate([features.at_encoder_rate(clip) for clip in dataset.split("train")])
     inside = (torch.from_numpy(every) - model.audio_mean) / model.audio_std
