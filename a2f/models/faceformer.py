@@ -118,7 +118,10 @@ class FaceFormer(FaceModel):
         return self.decoder.dropout2(attention.out_proj((value * weight).flatten(2)))
 
     def forced(self, audio: Tensor, identity: Tensor, truth: Motion) -> Tensor:
-        """Return z of every frame drawn from the true frames before it, (B, T, d), in one parallel pass."""
+        """Return z of every frame drawn from the true frames before it, (B, T, d), in one parallel pass.
+
+        The first token is the style alone, as at test time; the release starts from M's image of a still face here.
+        """
         style = self.style_in(identity).unsqueeze(1)
         past = truth.embed(self.motion_in.weight)[:, :-1] + self.motion_in.bias + style
         return self._decoded(torch.cat([style, past], dim=1), self.audio_in(audio))
