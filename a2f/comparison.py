@@ -131,8 +131,8 @@ def compare(first: Sequence[Mapping], second: Sequence[Mapping], metric: str) ->
     )
 
 
-def as_text(rows: Sequence[Mapping], unit: str) -> str:
-    """Return rows as an aligned table: mean and half-width of the 95 % interval, lower is better everywhere."""
+def as_text(rows: Sequence[Mapping], unit: str, metrics: Sequence[str] = METRICS) -> str:
+    """Return rows as an aligned table: mean and half-width of the 95 % interval; nearer to zero is better."""
     titles = {
         "lip_mean": f"lip mean ({unit})",
         "lip_max": f"lip max ({unit})",
@@ -140,12 +140,15 @@ def as_text(rows: Sequence[Mapping], unit: str) -> str:
         "face": f"face ({unit})",
         "f_dtw": f"F-DTW ({unit})",
         "f_dtw_per_frame": "F-DTW / T",
+        "lve": f"LVE ({unit}²)",
+        "fdd": f"FDD ({unit}²)",
+        "fdd_absolute": f"|FDD| ({unit}²)",
     }
     width = max(len(row["method"]) for row in rows)
-    lines = [" " * width + "".join(f"{title:>18s}" for title in titles.values())]
+    lines = [" " * width + "".join(f"{titles[name]:>18s}" for name in metrics)]
     for row in rows:
         cells = []
-        for name in titles:
+        for name in metrics:
             cell = row["metrics"][name]
             digits = 1 if name == "f_dtw" else 3
             interval_text = f" ± {cell['half_width']:.{digits}f}" if len(cell["seeds"]) > 1 else ""

@@ -37,9 +37,8 @@ FLOORS = [
     {"animate"},
     {"evaluation"},
     {"study", "comparison", "claims"},
-    {"studies"},
     {"origin", "parameters", "readme", "notebooks"},
-    {"session", "execute"},
+    {"session", "execute", "studies", "reported"},
     {"reproduce"},
     {"cli"},
 ]

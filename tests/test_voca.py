@@ -128,7 +128,9 @@ def test_position_and_velocity_terms_vertex_by_vertex():
     position = [distance(predicted, target, b, t, v) for b in range(B) for t in range(4) for v in range(N)]
     steps = [x[:, 1:] - x[:, :-1] for x in (predicted, target)]
     velocity = [distance(*steps, b, t, v) for b in range(B) for t in range(3) for v in range(N)]
-    found = [term.item() for term in voca_terms(predicted, target)]
+    # with the identity for W, displacements are the codes themselves
+    whole = torch.eye(3 * N, dtype=torch.float64), torch.zeros(3 * N, dtype=torch.float64)
+    found = [term.item() for term in voca_terms(predicted, *whole, Motion(target))]
     assert found == pytest.approx([sum(position) / len(position), sum(velocity) / len(velocity)])
 
 
@@ -137,7 +139,8 @@ def test_the_objective_adds_velocity_by_its_weight(weight):
     model, motion = make(velocity_weight=weight), in_basis()
     faces = torch.cat([model.animate_as(sound()[[i]], heads()[[i]], subject) for i, subject in enumerate((2, 0))])
     predicted = model.motion(faces, heads()).dense()
-    position, velocity = voca_terms(predicted, motion.dense())
+    whole = torch.eye(3 * N, dtype=torch.float64), torch.zeros(3 * N, dtype=torch.float64)
+    position, velocity = voca_terms(predicted, *whole, motion)
     objective, data = model.loss(make_batch(motion), TrainingConfig())
     torch.testing.assert_close(data, position)
     torch.testing.assert_close(objective, position + weight * velocity)

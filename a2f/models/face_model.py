@@ -126,4 +126,6 @@ class FaceModel(nn.Module):
         """Return one-hot identities (B, S) of training subjects (B,)."""
         if not self.subjects:
             raise BadInput(f"{type(self).__name__} was made without training subjects and has no identities")
+        if subject.min() < 0 or subject.max() >= len(self.subjects):
+            raise BadInput(f"subjects are {subject.tolist()}, expected 0 to {len(self.subjects) - 1}")
         return nn.functional.one_hot(subject, len(self.subjects)).to(self.data_std.dtype)

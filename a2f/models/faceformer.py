@@ -21,7 +21,7 @@ from a2f.config import TrainingConfig
 from a2f.errors import BadInput
 from a2f.model_config import FaceFormerConfig
 from a2f.models.face_model import Batch, FaceModel
-from a2f.models.motion import Motion
+from a2f.models.motion import Motion, squared_error
 
 
 class FaceFormer(FaceModel):
@@ -148,15 +148,9 @@ class FaceFormer(FaceModel):
         return self.decoder(self.position_dropout(tokens + positions), memory, tgt_mask=past, memory_mask=others)
 
     def frame_error(self, states: Tensor, target: Motion) -> Tensor:
-        """Return || V z_t + b - d_t ||^2 of every frame, (B, T), without forming a frame's vertices.
-
-        As `MotionEmbedding.frame_error` does it, with the bias as one more row that is always on.
-        """
+        """Return || V z_t + b - d_t ||^2 of every frame, (B, T), by `motion.squared_error`; b is a row always on."""
         weight = torch.cat([self.motion_out.weight, self.motion_out.bias.unsqueeze(1)], dim=1).T  # (d + 1, 3N)
-        states = F.pad(states, (0, 1), value=1.0)
-        predicted = ((states @ (weight @ weight.T)) * states).sum(-1)
-        crossed = (states * target.embed(weight)).sum(-1)
-        return (predicted - 2 * crossed + target.squared_norm()).clamp_min(0)
+        return squared_error(F.pad(states, (0, 1), value=1.0), weight, target)
 
     def loss(self, batch: Batch, config: TrainingConfig) -> tuple[Tensor, Tensor]:
         """Return the mean squared error of all coordinates, twice: FaceFormer's objective is its data term."""

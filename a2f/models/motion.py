@@ -62,3 +62,22 @@ class Motion:
         return self.values if self.basis is None else self.values @ self.basis
 
 
+def squared_error(features: Tensor, weight: Tensor, target: Motion) -> Tensor:
+    """Return || W z_t - d_t ||^2 of every frame, (B, T), without forming a frame's vertices.
+
+    Expanding the square leaves inner products only: z^T (W W^T) z - 2 z^T (W d) + ||d||^2. The gradient is that of the
+    direct sum; the value loses digits to cancellation once the error is below about 1e-3 of the motion, hence the clamp
+    at zero.
+
+    Parameters
+    ----------
+    features : Tensor, (B, T, K)
+        z.
+    weight : Tensor, (K, 3N)
+        W transposed.
+    target : Motion
+        d, T frames.
+    """
+    predicted = ((features @ (weight @ weight.T)) * features).sum(-1)
+    crossed = (features * target.embed(weight)).sum(-1)
+    return (predicted - 2 * crossed + target.squared_norm()).clamp_min(0)

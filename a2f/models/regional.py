@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from a2f.models.motion import Motion
+from a2f.models.motion import Motion, squared_error
 
 
 class MotionEmbedding(nn.Module):
@@ -61,17 +61,8 @@ class MotionEmbedding(nn.Module):
         return self.output_scale * torch.einsum("btk,knc->btnc", features, weight)
 
     def frame_error(self, features: Tensor, target: Motion) -> Tensor:
-        """Return || alpha W^T z_t - d_t ||^2 of every frame, (B, T), without forming a frame's vertices.
-
-        Expanding the square leaves inner products only:
-        alpha^2 z^T (W W^T) z - 2 alpha z^T (W d) + ||d||^2. The gradient is that of the direct sum; the value loses
-        digits to cancellation once the error is below about 1e-3 of the motion, hence the clamp at zero.
-        """
-        gram = self.weight @ self.weight.T  # (K, K)
-        predicted = ((features @ gram) * features).sum(-1)
-        crossed = (features * target.embed(self.weight)).sum(-1)
-        alpha = self.output_scale
-        return (alpha**2 * predicted - 2 * alpha * crossed + target.squared_norm()).clamp_min(0)
+        """Return || alpha W^T z_t - d_t ||^2 of every frame, (B, T), by `motion.squared_error`."""
+        return squared_error(self.output_scale * features, self.weight, target)
 
     def sparsity(self) -> Tensor:
         """Return ||W||_1, the regulariser of Eq. 4: the plain sum, so it grows with N and K."""

@@ -13,7 +13,7 @@ from a2f.config import TrainingConfig
 from a2f.errors import BadInput
 from a2f.model_config import VocaConfig
 from a2f.models.face_model import Batch, FaceModel, TrainingFaces
-from a2f.models.motion import Motion
+from a2f.models.motion import Motion, squared_error
 
 CHANNELS = (32, 32, 64, 64)
 
@@ -98,8 +98,8 @@ class Voca(FaceModel):
 
     def loss(self, batch: Batch, config: TrainingConfig) -> tuple[Tensor, Tensor]:
         """Return VOCA's objective, position and velocity term, and the position term (see `voca_terms`)."""
-        predicted = self.output(self.expressions(batch.audio, self.one_hot(batch.subject)))
-        position, velocity = voca_terms(predicted, batch.target.dense())
+        codes = self.expressions(batch.audio, self.one_hot(batch.subject))
+        position, velocity = voca_terms(codes, self.output.weight, self.output.bias, batch.target)
         return position + self.config.velocity_weight * velocity, position
 
     def animate(self, audio: Tensor, template: Tensor, style: Motion | None = None) -> Tensor:
@@ -123,14 +123,22 @@ class Voca(FaceModel):
         return self.faces(self.output(self.expressions(audio, chosen)), template)
 
 
-def voca_terms(predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the mean squared vertex distance of displacements (B, T, 3N), and that of their frame differences.
+def voca_terms(codes: Tensor, weight: Tensor, bias: Tensor, target: Motion) -> tuple[Tensor, Tensor]:
+    """Return the mean squared vertex distance of displacements W z + b, and that of their frame differences.
 
-    A vertex' squared distance is the sum over its three axes, as in the release.
+    A vertex' squared distance is the sum over its three axes, as in the release. No vertex is formed
+    (`motion.squared_error`).
+
+    Parameters
+    ----------
+    codes : Tensor, (B, T, K)
+        z.
+    weight, bias : Tensor, (3N, K) and (3N,)
+    target : Motion
     """
-
-    def squared(difference: Tensor) -> Tensor:
-        return 3 * difference.square().mean()
-
-    error = predicted - target
-    return squared(error), squared(error.diff(dim=1))
+    vertices = len(bias) // 3
+    rows = torch.cat([weight, bias.unsqueeze(1)], dim=1).T  # the bias is a row that is always on
+    position = squared_error(F.pad(codes, (0, 1), value=1.0), rows, target)
+    change = Motion(target.values.diff(dim=1), target.basis)  # the bias does not change
+    velocity = squared_error(codes.diff(dim=1), weight.T, change)
+    return position.mean() / vertices, velocity.mean() / vertices
