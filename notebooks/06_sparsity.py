@@ -12,14 +12,13 @@
 # ---
 
 # %% [markdown]
-# # 06 · What W learns: sparsity, locality, and the template
+# # 06 · What W learns: sparsity and locality
 #
 # > "By incorporating this sparsity regularizer, our method can identify and extract interpretable regions for synthesizing
 # > facial movements [...] when the sparsity regularizer is removed, the activated regions of motion features spread across
 # > the face." (section 5.4, Fig. 7)
 #
-# First Fig. 7, with a number for how local the features are. Then a question that the paper does not ask: W also reads
-# the template and the style, and what does that do to faces the model has not met?
+# Fig. 7, with a number for how local the features are.
 
 # %% tags=["parameters"]
 preset = "demo"  # demo, smoke, paper or release
@@ -43,8 +42,8 @@ session
 import numpy as np
 
 from a2f.locality import locality
-from a2f.models import Audio2Face
-from a2f.study import Entry, run_study, switch_name, variants
+from a2f.models import load_model
+from a2f.study import Entry, run_study, variants
 
 config, dataset = session.preset, session.dataset
 rows = {"with sparsity": "ours", "without sparsity (beta = 0)": "without-regional"}
@@ -56,7 +55,7 @@ results = run_study(entries, session.runs, root=root, progress=session.progress)
 face = dataset.topology.region("face")
 neutral = np.mean([clip.template for clip in dataset.split("train")], axis=0)
 bases = {
-    label: [Audio2Face.from_pretrained(session.runs / f"{name}-seed{seed}").blendshapes() for seed in seeds]
+    label: [load_model(session.runs / f"{name}-seed{seed}").blendshapes() for seed in seeds]
     for label, name in rows.items()
 }
 found = {label: [locality(basis, neutral, face) for basis in own] for label, own in bases.items()}
@@ -82,72 +81,8 @@ session.save_figure(
 )
 figure
 
-# %% [markdown]
-# ## Style and template
-# In the paper's own configuration, Eq. 1 deletes whatever expression a clip holds throughout, and W times the template
-# enters every frame although training meets only a few heads. Both are switched, one at a time and together, at the
-# budget of Table 1 and on the same clips.
-
 # %%
-corners = {
-    "mean face, template (paper)": switch_name("mean", True),
-    "mean face, no template": switch_name("mean", False),
-    "minus template, template": switch_name("template", True),
-    "minus template, no template": switch_name("template", False),
-}
-# the preset's own way of setting the switches is the full model of Table 1, trained already
-available = variants(config)
-corners = {label: name if name in available else "ours" for label, name in corners.items()}
-entries = [Entry(name, available[name], seed) for name in corners.values() for seed in seeds]
-corner_results = run_study(entries, session.runs, root=root, progress=session.progress)
-
-# %%
-from a2f.comparison import as_text, compare, floor_row, trained_row
-from a2f.evaluation import evaluate, floors
-
-table = [trained_row(label, corner_results[name]) for label, name in corners.items()]
-table += [floor_row(floor.name, evaluate(floor, dataset)) for floor in floors(dataset)]
-print(as_text(table, unit=dataset.topology.unit))
-
-# %% [markdown]
-# ## What each switch is worth
-
-# %%
-paper = corner_results[corners["mean face, template (paper)"]]
-switches = {
-    "subtract the template instead of the mean face": "minus template, template",
-    "leave the template embedding out": "mean face, no template",
-    "both": "minus template, no template",
-}
-differences = {
-    label: {metric: compare(corner_results[corners[name]], paper, metric) for metric in ("lip_mean", "upper", "face")}
-    for label, name in switches.items()
-}
-for label, own in differences.items():
-    print(label)
-    for difference in own.values():
-        print(f"   {difference}")
-
-# %%
-from a2f.plotting import plot_table
-
-figure = plot_table(table, metrics=("lip_mean", "upper", "face"))
-numbers = {
-    "rows": table,
-    "differences": {
-        label: {
-            m: {"relative": d.relative, "mean": d.mean, "half_width": d.half_width, "verdict": d.verdict}
-            for m, d in own.items()
-        }
-        for label, own in differences.items()
-    },
-}
-session.save_figure(
-    figure, "style_and_template", numbers, "The two style normalisations with and without the template embedding."
-)
-session.save_result("style_and_template", numbers)
 session.save_result("locality", {label: [asdict(one) for one in runs] for label, runs in found.items()})
-figure
 
 # %% [markdown]
 # ## Check
@@ -164,4 +99,5 @@ for with_sparsity, without in zip(*found.values(), strict=True):
 # ## What differs from the paper
 # Fig. 7 shows pictures without a number and does not say how its features were chosen. Adam with an L1 penalty gives small
 # entries, never exact zeros. The motion here lies in 52 face units, so part of the locality is the generator's; symmetric
-# units move in pairs, so "local" means a handful of patches.
+# units move in pairs, so "local" means a handful of patches. What beta does to the errors, over a range of values, with and
+# without W times the template, is in notebook 12.
