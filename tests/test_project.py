@@ -36,7 +36,7 @@ FLOORS = [
     {"training", "animator"},
     {"animate"},
     {"evaluation"},
-    {"study", "comparison", "claims", "reported"},
+    {"study", "comparison", "claims"},
     {"origin", "parameters", "readme", "notebooks"},
     {"session", "execute", "studies", "reported"},
     {"reproduce"},
