@@ -1,7 +1,7 @@
 """The longer studies behind notebooks 10 and 12: which runs each is made of, and the file that keeps its results.
 
 `make study` runs them, as many runs at a time as there are cores; a second call goes on where the first stopped. Runs
-are repeated on three rotations of the speakers' roles, each with its own seed, so that six speakers are tested on. Those
+are repeated on three rotations of the speakers' roles, each with its own seed: six speakers are tested on. Those
 of audio features are repeated with three seeds: the phone recogniser has heard the first rotation's training speakers.
 """
 
