@@ -186,9 +186,11 @@ figure
 # everywhere (notebook 12).
 
 # %%
-from a2f.reported import reported_table
+from a2f import reported
 
-print(reported_table())
+print(f"reported on other data: {reported.SOURCE}")
+for data in reported.TABLE1:
+    print(f"\n{data} ({reported.UNITS[data]})\n{reported.as_text(data)}")
 
 # %% [markdown]
 # ## Check
