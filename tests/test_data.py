@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from a2f.config import DataConfig
-from a2f.data import SPLITS, limit, open_dataset, spread
+from a2f.data import SPLITS, limit, open_dataset, rotate, spread
 from a2f.data import assets as assets_module
 from a2f.errors import BadInput, MissingData
 
@@ -30,6 +30,15 @@ def test_vertices_are_the_template_plus_coefficients_times_basis(dataset):
         np.testing.assert_allclose(clip.vertices[t], expected, rtol=1e-5, atol=1e-5)
     assert clip.vertices.dtype == np.float32 and clip.vertices.shape == (clip.num_frames, 30, 3)
     assert clip.duration == clip.num_frames / 30
+
+
+@pytest.mark.parametrize("kind", ["dataset", "dense_dataset"])
+@pytest.mark.parametrize("frames", [[0], [5, 3, 3, -1], [], range(40)], ids=str)
+def test_the_faces_of_some_frames_are_those_of_all_frames(kind, frames, request):
+    clip = request.getfixturevalue(kind).clips[0]
+    found = clip.vertices_at(np.array(frames, dtype=int))
+    assert found.shape == (len(frames), 30, 3) and found.dtype == np.float32
+    np.testing.assert_allclose(found, clip.vertices[np.array(frames, dtype=int)], rtol=1e-6, atol=1e-5)
 
 
 def test_a_clip_offers_vertices_in_exactly_one_way(dataset):
@@ -109,6 +118,58 @@ def test_limit_keeps_first_subjects_and_as_many_clips_of_each(dataset):
     assert limit(dataset, DataConfig()).clips == dataset.clips
 
 
+# ---- other test subjects
+
+
+def roles(dataset) -> dict[str, list[str]]:
+    return {split: list(dict.fromkeys(clip.subject for clip in dataset.split(split))) for split in SPLITS}
+
+
+@pytest.fixture(scope="module")
+def own_texts(dataset):
+    """The tiny data set, with nothing that two subjects say."""
+    clips = (dataclasses.replace(clip, sentence=f"{clip.subject} {clip.sentence}") for clip in dataset.clips)
+    return dataclasses.replace(dataset, clips=tuple(clips))
+
+
+def test_rotation_moves_every_role_on_by_the_test_subjects(own_texts):
+    assert rotate(own_texts, 0) is own_texts and own_texts.rotation == 0
+    assert roles(rotate(own_texts, 1)) == {"train": ["s1", "s2"], "val": ["s3"], "test": ["s0"]}
+    assert roles(rotate(own_texts, 2)) == {"train": ["s2", "s3"], "val": ["s0"], "test": ["s1"]}
+    for rotation in range(1, 5):
+        rotated = rotate(own_texts, rotation)
+        assert rotated.rotation == rotation and len(rotated.clips) == 24
+        for clip in rotated.clips:
+            before = own_texts.clip(clip.name)
+            assert clip.coefficients is before.coefficients and clip.template is before.template
+            assert (clip.subject, clip.sentence, clip.style) == (before.subject, before.sentence, before.style)
+    assert roles(rotate(own_texts, 4)) == roles(own_texts), "once around"
+    assert roles(own_texts)["test"] == ["s3"], "what was given is not touched"
+
+
+def test_a_training_clip_whose_sentence_is_tested_is_left_out(own_texts):
+    shared = {"s1-2", "s2-4", "s3-1"}  # one that trains in rotation 1 each, and one that validates
+    clips = (dataclasses.replace(c, sentence="s0 t5") if c.name in shared else c for c in own_texts.clips)
+    rotated = rotate(dataclasses.replace(own_texts, clips=tuple(clips)), 1)
+    assert {clip.name for clip in own_texts.clips} - {clip.name for clip in rotated.clips} == {"s1-2", "s2-4"}
+
+
+def test_rotating_to_the_rotation_it_has_changes_nothing_and_to_another_is_refused(own_texts):
+    rotated = rotate(own_texts, 1)
+    assert rotate(rotated, 1) is rotated
+    for other in (0, 2):
+        with pytest.raises(BadInput, match=f"has rotation 1 and cannot be given {other}; open it anew"):
+            rotate(rotated, other)
+
+
+def test_limiting_twice_is_limiting_once(own_texts):
+    """A study limits the data set that it measures on, and the training it starts limits it again."""
+    config = DataConfig(rotation=1, subjects_per_split=1, clips_per_subject=4)
+    once = limit(own_texts, config)
+    assert roles(once) == {"train": ["s1"], "val": ["s3"], "test": ["s0"]} and len(once.clips) == 12
+    assert limit(once, config).clips == once.clips
+
+
 def test_open_dataset_names_what_it_cannot_open():
     with pytest.raises(BadInput, match="'vocaset'.*demo"):
         open_dataset("vocaset")
@@ -163,6 +224,24 @@ def test_demo_tests_on_words_that_training_never_hears(demo):
     for clip in demo.clips:
         texts.setdefault(clip.sentence, set()).add(clip.text)
     assert all(len(found) == 1 for found in texts.values()), "a sentence id stands for one text"
+
+
+def test_over_six_rotations_of_demo_every_speaker_is_tested_once_and_never_heard_before(demo):
+    tested = []
+    for rotation in range(6):
+        rotated = rotate(demo, rotation)
+        found = roles(rotated)
+        assert {split: len(names) for split, names in found.items()} == {"train": 8, "val": 2, "test": 2}
+        assert len({name for names in found.values() for name in names}) == 12, "no speaker has two roles"
+        said = {split: {clip.sentence for clip in rotated.split(split)} for split in SPLITS}
+        assert not said["test"] & said["train"]
+        assert len(rotated.split("test")) == len(rotated.split("val")) == 80
+        # few are left out, and everyone keeps another sentence in every mode to take a style from
+        assert len(rotated.split("train")) >= 270
+        modes = collections.Counter((clip.subject, clip.style) for clip in rotated.split("train"))
+        assert len(modes) == 8 * 4 and min(modes.values()) >= 2
+        tested += found["test"]
+    assert sorted(tested) == sorted(demo.subjects)
 
 
 def test_demo_sound_and_motion_last_equally_long(demo):

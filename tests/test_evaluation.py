@@ -1,4 +1,4 @@
-"""Evaluation: the headline protocol cannot see its target, all methods see the same, and means are plain means."""
+"""Evaluation: no protocol but `self` and the oracle sees the target, all methods see the same, means are as named."""
 
 from __future__ import annotations
 
@@ -11,20 +11,12 @@ import scipy.stats
 
 from a2f.data import Clip, Dataset
 from a2f.errors import BadInput
-from a2f.evaluation import (
-    HEADLINE,
-    METRICS,
-    PROTOCOLS,
-    MeanTrainingMotion,
-    NeutralFace,
-    StyleClipMean,
-    evaluate,
-    floors,
-    interval,
-    load_method,
-    means,
-)
-from a2f.mesh import Topology
+from a2f.evaluation import BESIDE, METRICS, evaluate, interval, means
+from a2f.methods import NeutralFace, floors, load_method
+from a2f.metrics import SequenceErrors, sequence_errors
+from a2f.protocols import HEADLINE, style_motions
+
+NAMES = {field.name for field in dataclasses.fields(SequenceErrors)} - {"frames"}
 
 
 class Spy:
@@ -38,6 +30,30 @@ class Spy:
     def predict(self, clip: Clip, style: Clip) -> np.ndarray:
         self.shown.append((clip, style))
         return clip.vertices
+
+
+class Copy(Spy):
+    """Moves as the style clip does, again and again."""
+
+    name = "copy"
+
+    def predict(self, clip: Clip, style: Clip) -> np.ndarray:
+        super().predict(clip, style)
+        return clip.template + np.resize(style.vertices - style.template, clip.vertices.shape)
+
+
+class Still(Spy):
+    """Looks at no motion, so all motions give one result."""
+
+    def predict(self, clip: Clip, style: Clip) -> np.ndarray:
+        super().predict(clip, style)
+        return NeutralFace().predict(clip, style)
+
+
+@pytest.fixture(scope="module")
+def many(make_dataset) -> Dataset:
+    """Sixty training clips, so that K is six."""
+    return make_dataset(sentences=30)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +77,7 @@ def test_self_protocol_feeds_the_target_itself(dataset):
     assert all(style is clip for clip, style in spy.shown)
 
 
-@pytest.mark.parametrize("protocol, same", [(HEADLINE, True), ("self", False)])
+@pytest.mark.parametrize("protocol, same", [(HEADLINE, True), ("random-K", True), ("self", False)])
 def test_a_model_cannot_know_the_motion_it_is_measured_on(dataset, trained, protocol, same):
     """With the target's motion replaced by garbage it predicts the same faces, unless it is its own style."""
     clip = dataset.split("test")[2]
@@ -82,6 +98,68 @@ def test_a_model_cannot_know_the_motion_it_is_measured_on(dataset, trained, prot
     assert np.array_equal(*predictions) is same
 
 
+@pytest.mark.parametrize("protocol", ["best-of-K", "random-K"])
+def test_every_method_is_given_the_same_k_motions(many, protocol):
+    """Those of the protocol, in their order; the oracle looks at none twice."""
+    clips = many.split("test")[:3]
+    offered = {clip.name: [motion.name for motion in style_motions(many, clip, protocol, 5)] for clip in clips}
+    if protocol == "best-of-K":
+        offered = {name: list(dict.fromkeys(motions)) for name, motions in offered.items()}
+    for method in (Spy(), Copy(), Still()):
+        evaluate(method, many, protocol=protocol, seed=5, clips=clips)
+        shown = {clip.name: [style.name for one, style in method.shown if one is clip] for clip in clips}
+        assert shown == offered
+
+
+def errors_of(many, clip, motion, every=1) -> dict:
+    prediction = Copy().predict(clip, motion)[::every]
+    found = dataclasses.asdict(sequence_errors(prediction, clip.vertices[::every], clip.template, many.topology))
+    return found | {"distance": float(np.linalg.norm(prediction - clip.vertices[::every], axis=-1).mean())}
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_the_oracle_takes_all_errors_from_the_motion_whose_result_is_nearest(many, every):
+    """Nearest over all vertices, also where another of the K is better in some other metric."""
+    clips, better_elsewhere = many.split("test")[:3], 0
+    rows = evaluate(Copy(), many, protocol="best-of-K", seed=1, every=every, clips=clips)
+    for clip, row in zip(clips, rows, strict=True):
+        motions = style_motions(many, clip, "best-of-K", 1)
+        found = {motion.name: errors_of(many, clip, motion, every) for motion in motions}
+        best = min(found, key=lambda name: found[name]["distance"])
+        assert row["style_clip"] == best
+        assert {key: row[key] for key in (*NAMES, "frames")} == {k: found[best][k] for k in (*NAMES, "frames")}
+        better_elsewhere += any(min(e[k] for e in found.values()) < found[best][k] for k in METRICS)
+    assert better_elsewhere, "a minimum of each metric by itself would have passed"
+
+
+def test_the_oracle_of_a_method_that_looks_at_no_motion_is_its_only_result(many):
+    clips = many.split("test")[:2]
+    usual, oracle = (evaluate(Still(), many, protocol=name, clips=clips) for name in (HEADLINE, "best-of-K"))
+    for one, other, clip in zip(usual, oracle, clips, strict=True):
+        assert {key: one[key] for key in NAMES} == {key: other[key] for key in NAMES}
+        assert other["style_clip"] == style_motions(many, clip, "best-of-K", 0)[0].name
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_random_k_is_the_mean_of_k_errors(many, every):
+    clips = many.split("test")[:2]
+    rows = evaluate(Copy(), many, protocol="random-K", seed=1, every=every, clips=clips)
+    for clip, row in zip(clips, rows, strict=True):
+        found = [errors_of(many, clip, motion, every) for motion in style_motions(many, clip, "random-K", 1)]
+        assert len(found) == 6 and row["style_clip"] == ""
+        for key in NAMES:
+            assert row[key] == pytest.approx(sum(e[key] for e in found) / 6, rel=1e-9), key
+        assert row["frames"] == len(clip.vertices[::every]) and type(row["frames"]) is int
+
+
+def test_what_leaks_looks_better_than_what_does_not(many):
+    drawn, oracle, own = (
+        means(evaluate(Copy(), many, protocol=name, clips=many.split("test")[:2], every=4))
+        for name in ("random-K", "best-of-K", "self")
+    )
+    assert oracle["face"] < drawn["face"] and own["face"] == pytest.approx(0, abs=1e-5)
+
+
 def test_every_method_is_given_the_same_style_clips(dataset, trained):
     """And in any order of the clips, since a clip's name and the seed decide."""
     expected = [row["style_clip"] for row in evaluate(Spy(), dataset, seed=4)]
@@ -96,84 +174,63 @@ def test_the_truth_has_no_error_in_any_metric(dataset):
     assert set(means(evaluate(Spy(), dataset)).values()) == {0.0}
 
 
+@pytest.mark.parametrize("every", [2, 3, 100])
+def test_every_so_many_frames_is_the_error_of_the_frames_that_are_left(dataset, every):
+    """Of arrays made at the lower rate from the start, as a method at 30 of 60 frames a second would be scored."""
+    clip, other = dataset.split("test")[:2]
+    (row,) = evaluate(Copy(), dataset, clips=[clip], every=every)
+    motion = style_motions(dataset, clip, HEADLINE, 0)[0]
+    frames = range(0, clip.num_frames, every)
+    prediction = np.stack([Copy().predict(clip, motion)[i] for i in frames])
+    truth = np.stack([clip.vertices[i] for i in frames])
+    expected = dataclasses.asdict(sequence_errors(prediction, truth, clip.template, dataset.topology))
+    assert {key: row[key] for key in expected} == expected
+    assert row["frames"] == math.ceil(clip.num_frames / every)
+    (whole,) = evaluate(Copy(), dataset, clips=[clip])
+    if every < 100:
+        assert row["f_dtw"] < whole["f_dtw"], "fewer frames accumulate less"
+
+
+@pytest.mark.parametrize("every", [0, -1, 1.5, True, None])
+def test_frames_that_cannot_be_counted_are_refused(dataset, every):
+    with pytest.raises(BadInput, match=f"every is {every!r}"):
+        evaluate(Spy(), dataset, every=every)
+
+
 def test_splits_and_clips_are_those_asked_for(dataset):
     assert {row["subject"] for row in evaluate(Spy(), dataset)} == {"s3"}
     assert {row["subject"] for row in evaluate(Spy(), dataset, split="val")} == {"s2"}
     rows = evaluate(Spy(), dataset, clips=dataset.split("train")[:2])
     assert [row["clip"] for row in rows] == ["s0-0", "s0-1"]
-    with pytest.raises(BadInput, match="'leak'.*same-speaker-other-sentence, self"):
-        evaluate(Spy(), dataset, protocol="leak")
-    assert set(PROTOCOLS) == {HEADLINE, "self"}
-
-
-def test_a_trained_model_predicts_what_its_equations_say(dataset, tiny_run, trained, feature_cache):
-    """Features of the tuned encoder, style of the style clip, Eq. 3, through the animator's independent path."""
-    from a2f.animate import load
-
-    clip, style = dataset.split("test")[:2]
-    animation = load(tiny_run)(clip.waveform, clip.template, style)
-    predicted = trained.predict(clip, style)
-    assert predicted.shape == (clip.num_frames, 30, 3)
-    # the cache keeps features in half precision
-    moved = np.abs(predicted - clip.template).max()
-    np.testing.assert_allclose(predicted, animation.vertices, atol=0.01 * moved)
-
-
-# ---- floors
-
-
-def test_floors_are_motionless_faces_as_their_names_say(dataset):
-    clip, style = dataset.split("test")[0], dataset.split("test")[2]
-    train = dataset.split("train")
-    every_frame = np.concatenate([c.vertices - c.template for c in train]).astype(np.float64)
-    expected = {
-        "Neutral face": np.zeros((30, 3)),
-        "Mean training motion": sum(every_frame) / len(every_frame),  # over frames, not over clips
-        "Mean of the style clip": (style.vertices - style.template).mean(0),
-    }
-    found = {method.name: method.predict(clip, style) for method in floors(dataset)}
-    assert set(found) == set(expected)
-    for name, faces in found.items():
-        assert faces.shape == clip.vertices.shape and faces.dtype == np.float32
-        for frame in (0, clip.num_frames - 1):
-            np.testing.assert_allclose(faces[frame] - clip.template, expected[name], atol=1e-4, err_msg=name)
-
-
-def test_floors_of_dense_and_factored_clips_are_the_same(dataset, dense_dataset):
-    for one, other in zip(floors(dataset), floors(dense_dataset), strict=True):
-        clips = [data.split("test") for data in (dataset, dense_dataset)]
-        np.testing.assert_allclose(
-            one.predict(clips[0][0], clips[0][2]), other.predict(clips[1][0], clips[1][2]), atol=1e-4
-        )
-
-
-def test_floor_errors_by_hand(dataset):
-    """The neutral face's error is the size of the motion."""
-    clip = dataset.split("test")[0]
-    (row,) = evaluate(NeutralFace(), dataset, clips=[clip])
-    size = np.linalg.norm(clip.vertices - clip.template, axis=-1)
-    assert row["face"] == pytest.approx(size[:, :26].mean(), rel=1e-5)
-    assert row["lip_max"] == pytest.approx(size[:, :6].max(1).mean(), rel=1e-5)
-    assert row["frames"] == clip.num_frames
-
-
-def test_mean_training_motion_is_the_best_motionless_guess_on_what_it_saw(dataset):
-    """In squared error no constant beats the mean; another clip's mean does worse."""
-    train = dataset.split("train")
-    method, other = MeanTrainingMotion(train), StyleClipMean()
-
-    def squared(method):
-        return sum(np.square(method.predict(c, train[0]) - c.vertices).sum() for c in train)
-
-    assert squared(method) < squared(other) and squared(method) < squared(NeutralFace())
+    spy = Spy()
+    with pytest.raises(BadInput, match="'leak'.*same-speaker-other-sentence, self, best-of-K, random-K"):
+        evaluate(spy, dataset, protocol="leak")
+    assert not spy.shown
 
 
 # ---- numbers
 
 
 def test_means_are_over_sequences_however_long():
-    rows = [dict.fromkeys(METRICS, value) | {"frames": frames} for value, frames in ((1.0, 10), (2.0, 1000))]
-    assert means(rows) == dict.fromkeys(METRICS, 1.5)
+    assert NAMES == {*METRICS, *BESIDE}
+    rows = [dict.fromkeys(NAMES, value) | {"frames": frames} for value, frames in ((1.0, 10), (2.0, 1000))]
+    found = means(rows)
+    assert found.pop("lve") == pytest.approx(2010 / 1010), "but LVE is pooled over all their frames"
+    assert found == dict.fromkeys(NAMES - {"lve"}, 1.5)
+
+
+def test_pooled_lve_is_that_of_all_frames_in_one_row(dataset):
+    lips, largest = dataset.topology.region("lips"), []
+    for clip in dataset.split("test"):
+        size = np.linalg.norm(clip.vertices - clip.template, axis=-1)[:, lips]
+        largest += list((size**2).max(axis=1))
+    found = means(evaluate(NeutralFace(), dataset))["lve"]
+    assert found == pytest.approx(np.mean(largest), rel=1e-5)
+
+
+def test_signed_fdd_cancels_over_sequences_where_its_absolute_value_does_not():
+    rows = [dict.fromkeys(NAMES, abs(value)) | {"fdd": value, "frames": 10} for value in (-2.0, 2.0)]
+    assert means(rows)["fdd"] == 0 and means(rows)["fdd_absolute"] == 2
 
 
 def test_interval_is_students(tmp_path):
@@ -199,18 +256,3 @@ def test_intervals_cover_as_often_as_they_say():
         mean, half = interval(rng.normal(3, 2, size=4))
         covered += abs(mean - 3) <= half
     assert 0.93 < covered / 1000 < 0.97
-
-
-# ---- loading
-
-
-def test_a_model_of_another_topology_is_refused(tiny_run, dataset, feature_cache):
-    other = Topology("other", 31, dataset.topology.faces, dict(dataset.topology.regions))
-    with pytest.raises(BadInput, match="run tiny was trained on 30 vertices, data set tiny has 31"):
-        load_method(tiny_run, Dataset("tiny", other, 30.0, dataset.clips, True), feature_cache)
-
-
-def test_a_tuned_encoder_has_features_of_its_own_in_the_cache(trained, tiny_config):
-    from a2f.models import load_audio_encoder
-
-    assert trained.features.encoder.identity != load_audio_encoder(tiny_config.model).identity
