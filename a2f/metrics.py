@@ -34,7 +34,8 @@ def vertex_distance(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return the Euclidean distance of corresponding vertices, (T, V), for two (T, V, 3) arrays."""
     if prediction.shape != target.shape or prediction.ndim != 3 or prediction.shape[-1] != 3:
         raise BadInput(f"prediction {prediction.shape} and target {target.shape} must have one shape (T, V, 3)")
-    return np.linalg.norm(prediction - target, axis=-1)
+    difference = prediction - target
+    return np.sqrt(np.einsum("tvc,tvc->tv", difference, difference))  # several times as fast as linalg.norm
 
 
 def frame_distances(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
