@@ -15,10 +15,12 @@ from a2f.plotting.style import BLACK, COLOURS, GREY, LINES, MARKERS, PALE, SMALL
 DECIDED = {"lower": (COLOURS[2], "o"), "higher": (COLOURS[5], "s"), "undecided": (GREY, "D")}
 
 
-def _name_rows(axes: Axes, labels: Sequence[str], places: Sequence[float]) -> None:
-    axes.set_yticks(places, labels, fontsize=SMALL)
-    axes.set_ylim(places[-1] + 0.6, -0.6)  # the first row on top
-    axes.tick_params(axis="y", length=0)
+def _name_rows(panels: Sequence[Axes], labels: Sequence[str], places: Sequence[float]) -> None:
+    """Name the rows at the left of panels that share them."""
+    panels[0].set_yticks(places, labels, fontsize=SMALL)
+    panels[0].set_ylim(places[-1] + 0.6, -0.6)  # the first row on top
+    for axes in panels:
+        axes.tick_params(axis="y", length=0)
 
 
 def plot_implied_frames(found: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Figure:
@@ -46,7 +48,7 @@ def plot_implied_frames(found: Mapping[str, Mapping[str, tuple[float, float, flo
         axes.set_title(data, fontsize=10)
         axes.set_xlabel("F-DTW / face error (frames)", fontsize=SMALL)
         tidy(axes, "x")
-    _name_rows(panels[0], methods, range(len(methods)))
+    _name_rows(panels, methods, range(len(methods)))
     return figure
 
 
@@ -87,7 +89,7 @@ def plot_rotations(
         axes.set_title(METRIC_TITLES.get(metric, metric), fontsize=10)
         axes.set_xlabel(unit, fontsize=SMALL)
         tidy(axes, "x")
-    _name_rows(panels[0], [label for _, label, _ in rows], places)
+    _name_rows(panels, [label for _, label, _ in rows], places)
     keys = [
         Line2D([], [], color=COLOURS[i % len(COLOURS)], marker=MARKERS[i], linestyle="", label=group)
         for group, i in order.items()
@@ -127,7 +129,7 @@ def plot_effects(
         axes.set_xlabel(f"change against {against} (%)", fontsize=SMALL)
         axes.margins(x=0.08)
         tidy(axes, "x")
-    _name_rows(panels[0], list(effects), range(len(effects)))
+    _name_rows(panels, list(effects), range(len(effects)))
     words = {"lower": "lower error", "higher": "higher error", "undecided": "undecided: interval holds zero"}
     keys = [
         Line2D([], [], color=colour, marker=marker, linestyle="", label=words[verdict])
