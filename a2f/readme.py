@@ -34,7 +34,14 @@ from a2f.files import atomic_path, read_json
 
 SECTIONS = ("results", "model")  # between <!-- name:start --> and <!-- name:end -->
 FIELDS = ("claim", "section", "notebook", "paper", "here", "verdict", "data")
-VERDICTS = ("holds", "holds in part", "does not hold", "undecided", "not tested here")
+VERDICTS = (
+    "holds",
+    "holds in part",
+    "does not hold",
+    "undecided",
+    "cannot be tested on this data",
+    "not tested here",
+)
 
 
 def check_claims(claims: list[dict[str, str]], synthetic: bool) -> None:

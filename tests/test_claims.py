@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 
-from a2f.claims import NAMES, build_claims
+from a2f.claims import build_claims
 from a2f.errors import BadInput
 from a2f.readme import check_claims
+from a2f.verdicts import NAMES
 
 
 def cells(value):
@@ -21,21 +20,35 @@ def changes(verdict, relative=-0.2):
 
 @pytest.fixture
 def evidence():
-    names = ("Neutral face", "Mean of the style clip")
-    floors = [{"method": name, "trained": False, "metrics": cells(2.0)} for name in names]
-    local = {"share_of_vertices_90": 0.1}
-    spread = {"share_of_vertices_90": 0.5}
+    floors = [
+        {"method": name, "trained": False, "metrics": cells(2.0)} for name in ("Neutral face", "Mean of the style clip")
+    ]
+    others = [{"method": name, "trained": True, "metrics": cells(1.5)} for name in ("VOCA", "FaceFormer")]
+    mesh = {"method": "MeshTalk", "trained": True, "metrics": cells(1.8)}
+    compared = ("voca", "meshtalk", "faceformer", "without-composite", "without-regional")
     return {
         "style_space": {"speaker": {"purity": 0.7, "chance": 0.08}, "log: speaker": {"purity": 0.9, "chance": 0.08}},
         "region_graph": {"mouth-chin": 0.8, "upper-lower": 0.2},
         "table1": {
-            "rows": [{"method": "Ours", "trained": True, "metrics": cells(1.0)}, *floors],
-            "differences": {"without-composite": changes("lower"), "without-regional": changes("lower")},
+            "rows": [{"method": "Ours", "trained": True, "metrics": cells(1.0)}, *others, mesh, *floors],
+            "differences": {name: changes("lower") for name in compared},
         },
-        "sparsity": {"with sparsity": [local] * 3, "without": [spread] * 3},
-        "corners": {
-            "rows": [{"method": "mean face, template (paper)", "trained": True, "metrics": cells(1.5)}, *floors],
-            "differences": {"both": changes("lower")},
+        "sparsity": {
+            "with sparsity": [{"share_of_vertices_90": 0.1}] * 3,
+            "without": [{"share_of_vertices_90": 0.5}] * 3,
+        },
+        "features": {"differences": {"log-mel": changes("lower")}, "verdict": "holds"},
+        "measured": {
+            "template": {"template subtracted, with template": changes("lower")},
+            "leak": {
+                "Ours, trained with the target as style: self": changes("lower"),
+                "Ours: best-of-K": changes("undecided"),
+            },
+            "faceformer_on_vocaset": {
+                "frames_share": 0.52,
+                "f_dtw_at_equal_rate": [0.173, 0.177],
+                "order_at_equal_rate": "above",
+            },
         },
         "data": "synthetic demo corpus",
     }
@@ -68,8 +81,8 @@ def test_a_claim_of_lower_errors_needs_every_interval(evidence, metrics, expecte
 
 def test_a_floor_that_wins_somewhere_is_named(evidence):
     assert verdict(evidence, "The full model is better than a face") == "holds"
-    evidence["table1"]["rows"][1]["metrics"] = copy.deepcopy(cells(2.0))
-    evidence["table1"]["rows"][1]["metrics"]["upper"]["mean"] = 0.5
+    (still,) = [row for row in evidence["table1"]["rows"] if row["method"] == "Neutral face"]
+    still["metrics"]["upper"]["mean"] = 0.5
     assert verdict(evidence, "The full model is better than a face") == "holds in part"
     (claim,) = [c for c in build_claims(**evidence) if c["claim"].startswith("The full model")]
     assert "not on upper face" in claim["here"]
@@ -91,3 +104,31 @@ def test_a_missing_row_is_named(evidence):
     del evidence["table1"]["rows"][0]
     with pytest.raises(BadInput, match="'Ours'"):
         build_claims(**evidence)
+
+
+@pytest.mark.parametrize(("mean", "expected"), [(1.8, "holds"), (1.51, "undecided"), (1.2, "does not hold")])
+def test_being_weaker_than_others_needs_intervals_apart(evidence, mean, expected):
+    (mesh,) = [row for row in evidence["table1"]["rows"] if row["method"] == "MeshTalk"]
+    mesh["metrics"]["face"]["mean"] = mean
+    assert verdict(evidence, "MeshTalk is weaker") == expected
+
+
+def test_better_than_all_three_counts_every_metric_of_every_method(evidence):
+    start = "Ours is better than VOCA"
+    assert verdict(evidence, start) == "holds"
+    evidence["table1"]["differences"]["faceformer"]["upper"]["verdict"] = "undecided"
+    assert verdict(evidence, start) == "holds in part"
+    (claim,) = [c for c in build_claims(**evidence) if c["claim"].startswith(start)]
+    assert "FaceFormer: lower on 4 of 5 metrics" in claim["here"]
+
+
+def test_a_leak_is_one_where_an_interval_says_so(evidence):
+    assert verdict(evidence, "Test speech and test motion leak") == "does not hold"
+    evidence["measured"]["leak"]["Ours, trained with the target as style: self"] = changes("undecided")
+    assert verdict(evidence, "Test speech and test motion leak") == "undecided"
+
+
+@pytest.mark.parametrize(("found", "expected"), [("lower", "does not hold"), ("higher", "holds"), ("undecided",) * 2])
+def test_the_mean_face_stands_or_falls_with_the_template_in_its_place(evidence, found, expected):
+    evidence["measured"]["template"]["template subtracted, with template"] = changes(found)
+    assert verdict(evidence, "Subtracting the mean face") == expected
