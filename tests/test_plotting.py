@@ -27,6 +27,7 @@ from a2f.plotting import (
     plot_table,
     plot_training_curves,
 )
+from a2f.plotting.features import FeatureImage, plot_features
 from a2f.regions import partition_regions
 
 
@@ -203,6 +204,43 @@ def test_mouth_opening_beside_phones_and_sound(clip):
         plot_mouth_opening({"Ours": np.zeros((3, 2))}, clip)
     with pytest.raises(BadInput, match="no mouth opening"):
         plot_mouth_opening({}, clip)
+
+
+# --- audio features ----------------------------------------------------------------------------------------------
+
+
+def test_features_lie_under_their_phones(clip):
+    rng = np.random.default_rng(0)
+    bands, probabilities = rng.normal(size=(50, 30)), rng.uniform(size=(25, 3))
+    figure = check(
+        plot_features(
+            {
+                "log-mel": FeatureImage(bands, 50.0, 0.01, "log power", "30 bands"),
+                "phones": FeatureImage(probabilities, 25.0, 0.1, "probability", "phones", ("b", "ah", "m"), (0, 1)),
+            },
+            clip,
+        )
+    )
+    phones, mel, mel_scale, named, named_scale = figure.axes
+    assert [text.get_text() for text in phones.texts] == ["b", "ah", "m"], "silence has no name"
+    for axes, values, first, last in ((mel, bands, 0.0, 1.0), (named, probabilities, 0.08, 1.08)):
+        (image,) = axes.images
+        np.testing.assert_array_equal(image.get_array(), values.T)
+        np.testing.assert_allclose(image.get_extent()[:2], (first, last), err_msg="half a feature beyond centres")
+        edges = sorted({line.get_xdata()[0] for line in axes.lines})
+        assert edges == [0.1, 0.2, 0.5, 0.6] and axes.get_xlim() == phones.get_xlim() == (0, 1)
+    assert mel.images[0].get_clim() == tuple(np.percentile(bands, (1, 99))) and named.images[0].get_clim() == (0, 1)
+    assert [label.get_text() for label in named.get_yticklabels()] == ["b", "ah", "m"]
+    low, high = named.get_ylim()
+    assert low > high and mel.get_ylim() == (0, 30), "named features from the top, bands from the bottom"
+    assert labels(named) == ("time (s)", "phones")
+    assert (mel_scale.get_ylabel(), named_scale.get_ylabel()) == ("log power", "probability")
+    with pytest.raises(BadInput, match="no features"):
+        plot_features({}, clip)
+    with pytest.raises(BadInput, match=r"shape \(0, 3\)"):
+        FeatureImage(np.zeros((0, 3)), 50.0, 0.0, "q", "a")
+    with pytest.raises(BadInput, match="2 names were given for 3 features"):
+        FeatureImage(np.zeros((5, 3)), 50.0, 0.0, "q", "a", ("b", "m"))
 
 
 # --- rendered faces ----------------------------------------------------------------------------------------------
