@@ -170,13 +170,15 @@ def _changed(notebook, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def library_hash() -> str:
-    """Return one hash over the library's sources, the assets' manifest, and the versions of what computes."""
+    """Return one hash over the library's sources, assets, stored studies, and the versions of what computes."""
     package = Path(a2f.__file__).resolve().parent
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         if path.relative_to(package).as_posix() not in _FRAME:
             digest.update(f"{path.relative_to(package).as_posix()} {sha256(path)}\n".encode())
     digest.update(json.dumps(manifest(), sort_keys=True).encode())
+    for path in sorted((package.parent / "figures" / "studies").glob("*.json")):
+        digest.update(f"{path.name} {sha256(path)}\n".encode())
     versions = [
         importlib.metadata.version(name) for name in ("numpy", "torch", "transformers", "scikit-learn")
     ]
