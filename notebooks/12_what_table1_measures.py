@@ -317,8 +317,8 @@ print(f"on {same} of {len(text)} rotations the last are the best")
 # %% [markdown]
 # ## All 48 differences
 # Text, table and released code part in 48 points, by our count. **16 are measured or applied in this notebook**: the seven
-# switches above; the checkpoint; the frame rate and the frames behind F-DTW; style from the target, by oracle, and how the oracle
-# chooses; the template embedding and the size of beta, below; and the caption, above.
+# switches above; the checkpoint; the frame rate and the frames behind F-DTW; style from the target, by oracle, and how
+# the oracle chooses; the template embedding and the size of beta, below; and the caption, above.
 #
 # **9 cannot matter here:**
 #
