@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from a2f.data import Clip, Dataset
+from a2f.cli import main
+from a2f.config import SMOKE
+from a2f.data import Clip, Dataset, open_dataset
 from a2f.errors import BadInput
 from a2f.evaluation import BESIDE, METRICS, evaluate, interval, means
 from a2f.methods import NeutralFace, floors, load_method
 from a2f.metrics import SequenceErrors, sequence_errors
+from a2f.models import build_model, load_audio_encoder, save_model
 from a2f.protocols import HEADLINE, style_motions
 
 NAMES = {field.name for field in dataclasses.fields(SequenceErrors)} - {"frames"}
@@ -206,6 +209,22 @@ def test_splits_and_clips_are_those_asked_for(dataset):
     with pytest.raises(BadInput, match="'leak'.*same-speaker-other-sentence, self, best-of-K, random-K"):
         evaluate(spy, dataset, protocol="leak")
     assert not spy.shown
+
+
+def test_a2f_evaluate_measures_a_rotated_run_on_speakers_it_was_not_trained_on(tmp_path, monkeypatch):
+    rotated = SMOKE.replace(rotation=1, audio_encoder="log-mel")
+    demo = open_dataset("demo")
+    channels = load_audio_encoder(rotated.model).feature_dim
+    save_model(build_model(rotated, demo.topology.num_vertices, channels), tmp_path, rotated)
+    tested = []
+
+    def watched(method, dataset, **how):
+        tested.extend(dict.fromkeys(clip.subject for clip in dataset.split(how["split"])))
+        return evaluate(NeutralFace(), dataset, clips=dataset.split("test")[:1], every=20)
+
+    monkeypatch.setattr("a2f.evaluation.evaluate", watched)
+    assert main(["evaluate", str(tmp_path)]) == 0
+    assert tested == ["s01", "s02"]
 
 
 # ---- numbers
