@@ -256,8 +256,9 @@ print(f"MeshTalk driven by speech alone minus Ours under the headline: {ahead:+.
 
 # %% [markdown]
 # ## Text against release, one switch at a time
-# The reference is the paper's text at the demo's size. Each row changes one thing to what the released code does; the last
-# changes all. Ordered by the mean size of the three changes.
+# The reference is the paper's text at the demo's size, with its learning rate and beta. Each row changes one thing to what
+# the released code does; the last changes all. All are scored under the headline protocol, ordered by the mean size of
+# the three changes.
 
 # %%
 release = {row: [expanded(run) for run in runs] for row, runs in load_study("release")["rows"].items()}
@@ -297,6 +298,10 @@ cells = sum(map(len, effects.values()))
 print(
     f"{len(decided)} of {cells} changes of a single switch are beyond their interval; {0.05 * cells:.0f} would be by chance"
 )
+for row in dict.fromkeys(row for row, _ in decided):
+    print(
+        f"   {row}: {', '.join(f'{METRICS[metric]} {effects[row][metric].verdict}' for one, metric in decided if one == row)}"
+    )
 for metric in METRICS:
     summed = sum(own[metric].relative for own in effects.values())
     print(
