@@ -217,6 +217,8 @@ figure
 # ## The leak as a number
 # First protocol against second, paired clip by clip; interval of 95 % over the three rotations. *Self* sees the answer's
 # statistics, the headline those of another sentence; *best-of-K* sees the ground truth when it chooses, *random-K* not.
+# The K motions are of other speakers in any mode: most hold another expression than the test clip, and only the ground
+# truth tells which does not.
 
 # %%
 from a2f.comparison import as_numbers, compare
