@@ -65,6 +65,8 @@ class MeshTalk(FaceModel):
     def prepare(self, training: TrainingFaces, config: TrainingConfig) -> None:
         """Take each coordinate's mean and deviation, the size of the motion, and the regions of the losses.
 
+        The learned bias of the vertices starts at the mean motion of training.
+
         A coordinate that hardly varies in training would have its z-score divided by nothing: deviations have a floor
         at a tenth of their median.
 
@@ -90,6 +92,8 @@ class MeshTalk(FaceModel):
         self.vertex_mean.copy_(mean)
         self.vertex_std.copy_(deviation.clamp_min(FLOOR * float(deviation.median())))
         self.motion_scale.copy_(scale)
+        moved = (training.faces - training.neutral).double().mean(dim=0).flatten()
+        self.decoder.vertex_bias.copy_(moved / self.vertex_std)
         for name in ("lips", "upper_face"):
             mask = getattr(self, name).zero_()
             mask[torch.from_numpy(training.topology.region(name)).long()] = True
