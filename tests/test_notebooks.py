@@ -25,6 +25,8 @@ EXPECTED = [
     "04_training",
     "05_table1",
     "06_sparsity",
+    "10_audio_features",
+    "12_what_table1_measures",
     "14_report",
 ]
 MOST_BYTES = 2_000_000
