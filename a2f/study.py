@@ -37,12 +37,14 @@ class Entry:
         The row it belongs to; with the seed it names the run's folder.
     config : Config
     seed : int
+    also : tuple of str
+        What else to measure: further protocols, "last" for the last weights, "identities" for each by itself.
     """
 
     method: str
     config: Config
     seed: int
-    also: tuple[str, ...] = ()  # what else to measure: further protocols, "last" for the last weights, "identities"
+    also: tuple[str, ...] = ()
 
     @property
     def folder(self) -> str:
@@ -109,7 +111,7 @@ def run_study(
         for entry in entries
         if not holds_finished_run(folder / entry.folder, entry.config, entry.seed)
         or not (folder / entry.folder / RESULTS).is_file()
-        or not set(entry.also) <= set(read_json(folder / entry.folder / RESULTS)["also"])
+        or not set(entry.also) <= set(read_json(folder / entry.folder / RESULTS).get("also", ()))
     ]
     heard: dict[tuple, Config] = {}
     for entry in waiting:
