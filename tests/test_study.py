@@ -241,20 +241,23 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
     script = (
         "import sys; from a2f.config import DEMO; from a2f.study import Entry, run_study\n"
         "if __name__ == '__main__':\n"
-        "    small = DEMO.replace(subjects_per_split=1, clips_per_subject=8, validation_clips=2, epochs=1000)\n"
+        "    few = {'subjects_per_split': 1, 'clips_per_subject': 8, 'validation_clips': 2}\n"
+        "    small = DEMO.replace(epochs=1000, audio_encoder='log-mel', **few)\n"
         "    run_study([Entry('long', small, 0)], sys.argv[1], progress=False)\n"
     )
     (tmp_path / "study.py").write_text(script)
     study = subprocess.Popen([sys.executable, str(tmp_path / "study.py"), str(tmp_path / "runs")])
-    run = tmp_path / "runs" / "long-seed0"
-    deadline = time.monotonic() + 120
-    while not (run / "topology.npz").is_file():
-        assert study.poll() is None and time.monotonic() < deadline
-        time.sleep(0.1)
-    workers = psutil.Process(study.pid).children(recursive=True)
-    assert workers
-    study.kill()
-    study.wait()
+    try:
+        run = tmp_path / "runs" / "long-seed0"
+        deadline = time.monotonic() + 240
+        while not (run / "topology.npz").is_file():
+            assert study.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        workers = psutil.Process(study.pid).children(recursive=True)
+        assert workers
+    finally:
+        study.kill()
+        study.wait()
     _, alive = psutil.wait_procs(workers, timeout=30)
     assert not alive, "a worker outlived its study"
 
