@@ -15,7 +15,7 @@ import numpy as np
 
 from a2f.config import Config, baseline
 from a2f.data import Dataset, limit, open_dataset
-from a2f.evaluation import evaluate, means
+from a2f.evaluation import BESIDE, METRICS, evaluate, means
 from a2f.features import FeatureCache
 from a2f.files import read_json, write_json
 from a2f.locality import locality
@@ -111,7 +111,7 @@ def run_study(
         for entry in entries
         if not holds_finished_run(folder / entry.folder, entry.config, entry.seed)
         or not (folder / entry.folder / RESULTS).is_file()
-        or not set(entry.also) <= set(read_json(folder / entry.folder / RESULTS).get("also", ()))
+        or not _holds_all(read_json(folder / entry.folder / RESULTS), entry)
     ]
     heard: dict[tuple, Config] = {}
     for entry in waiting:
@@ -131,6 +131,11 @@ def run_study(
     for entry in entries:
         results.setdefault(entry.method, []).append(read_json(folder / entry.folder / RESULTS))
     return results
+
+
+def _holds_all(result: dict, entry: Entry) -> bool:
+    """Return whether stored results have every metric, and all that is asked for beside the headline."""
+    return {*METRICS, *BESIDE} <= set(result["test_means"]) and set(entry.also) <= set(result.get("also", ()))
 
 
 def _start_worker() -> None:

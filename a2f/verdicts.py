@@ -46,8 +46,9 @@ def against_baselines(differences: Mapping[str, Mapping]) -> tuple[str, str]:
         relative = 100 * differences[method]["face"]["relative"]
         told.append(f"{name}: lower on {verdicts.count('lower')} of {len(verdicts)} metrics, face {relative:+.0f} %")
         found += verdicts
-    follows = "holds" if set(found) == {"lower"} else "holds in part" if "lower" in found else "does not hold"
-    return "; ".join(told), follows
+    if "lower" in found:
+        return "; ".join(told), "holds" if set(found) == {"lower"} else "holds in part"
+    return "; ".join(told), "does not hold" if "higher" in found else "undecided"
 
 
 def apart(row: Mapping, others: list[Mapping]) -> str:

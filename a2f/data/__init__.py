@@ -57,7 +57,8 @@ def rotate(dataset: Dataset, rotation: int) -> Dataset:
     """Return the data set with other subjects in the test split, as many as before in every split.
 
     Subjects stand in a ring, training, validation, test; a rotation moves every role on by the number of test
-    subjects. Training clips whose sentence is tested are left out, so that no text is in training and test.
+    subjects. Training clips whose sentence is tested are left out, so that no text is in training and test; validation,
+    which only chooses weights, keeps all of its clips.
 
     Parameters
     ----------
