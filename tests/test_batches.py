@@ -63,7 +63,10 @@ def test_sound_target_and_template_are_of_the_same_crop(kind, model, request):
             expected = torch.from_numpy(displacement / 4).flatten(1)
             torch.testing.assert_close(batch.target.dense()[index], expected, rtol=1e-4, atol=1e-4)
             np.testing.assert_array_equal(batch.template[index], clip.template)
+            assert batches.subjects[batch.subject[index]] == clip.subject
             seen.add(clip.name)
+        assert batch.subject.dtype == torch.int64
+    assert batches.subjects == ("s0", "s1")
     assert len(seen) == 12, "an epoch takes every clip once"
 
 

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 
 import a2f
 from a2f.animator import Animator, load
-from a2f.config import ModelConfig
+from a2f.config import ModelConfig, baseline
 from a2f.errors import BadInput, MissingData
-from a2f.models import load_audio_encoder
+from a2f.models import build_model, load_audio_encoder, load_model, save_model
 
 FACTS = {"name": "Tiny", "license": "mit", "limits": ["It is tiny."]}
 
@@ -151,6 +151,17 @@ def test_damaged_files_are_bad_input_that_names_them(folder, tmp_path):
     stored["embedding.weight"][0, 0] = torch.nan
     save_file(stored, tmp_path / "nan.safetensors")
     damaged("model.safetensors", lambda data: (tmp_path / "nan.safetensors").read_bytes())
+
+
+@pytest.mark.parametrize("method", ["voca", "meshtalk", "faceformer"])
+def test_the_folder_of_another_method_is_refused_with_what_can_be_done(method, animator, tmp_path):
+    """It is a run like any other, but it has neither style nor blendshapes."""
+    config = baseline(animator.config, method)
+    save_model(build_model(config, 30, 16, ("s0", "s1")), tmp_path, config)
+    animator.topology.save(tmp_path / "topology.npz")
+    with pytest.raises(BadInput, match=f"holds a {method} network; only the paper's.*`a2f evaluate` measures"):
+        load(tmp_path)
+    assert load_model(tmp_path).config == config.model
 
 
 def test_parts_of_different_models_are_not_put_together(animator):
