@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from a2f.comparison import as_text, compare, floor_row, trained_row
+from a2f.comparison import as_numbers, as_text, compare, expression_path, floor_row, trained_row
 from a2f.errors import BadInput
-from a2f.evaluation import METRICS, means
+from a2f.evaluation import BESIDE, METRICS, means
 
 
 def result(seed, shift, clips=4, style="other"):
     rows = [
-        {"clip": f"c{i}", "style_clip": style, **{name: 1.0 + i + shift for name in METRICS}} for i in range(clips)
+        {"clip": f"c{i}", "style_clip": style, "frames": 9, **{name: 1.0 + i + shift for name in (*METRICS, *BESIDE)}}
+        for i in range(clips)
     ]
-    return {"seed": seed, "test": rows, "test_means": means(rows), "steps": 10, "parameters": 99}
+    return {"seed": seed, "test": rows, "test_means": means(rows), "steps": 10, "seconds": 1.5, "parameters": 99}
 
 
 def runs(*shifts):
@@ -29,7 +30,12 @@ def test_a_row_has_the_mean_and_the_t_interval_over_seeds():
     low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
     assert cell["mean"] == pytest.approx(2.5)
     assert cell["half_width"] == pytest.approx((high - low) / 2)
-    assert row["method"] == "Ours" and row["budget"] == {"steps": 10, "parameters": 99, "seeds": [0, 1, 2]}
+    assert row["method"] == "Ours" and row["budget"] == {
+        "steps": 10,
+        "parameters": 99,
+        "seconds": [1.5] * 3,
+        "seeds": [0, 1, 2],
+    }
 
 
 def test_a_floor_has_one_value_and_no_interval():
@@ -68,3 +74,36 @@ def test_the_text_names_every_row_metric_and_unit():
     assert len(lines) == 3 and len({len(line) for line in lines}) == 1
     assert "lip mean (mm)" in lines[0] and "F-DTW / T" in lines[0]
     assert lines[1].startswith("Ours") and "±" in lines[1] and "±" not in lines[2]
+
+
+def test_the_signed_rank_test_is_over_clips_with_seeds_averaged():
+    one, other = runs(0.0, 0.3, -0.1), runs(0.1, 0.2, 0.3)
+    for result_, shifts in ((one[0], (0.05, -0.3, 0.2, 0.4)), (other[2], (0.3, 0.1, -0.2, 0.6))):
+        for row, shift in zip(result_["test"], shifts, strict=True):
+            row["face"] += shift
+    faces = [[[row["face"] for row in run["test"]] for run in found] for found in (one, other)]
+    gaps = np.subtract(*faces).mean(axis=0)
+    assert compare(one, other, "face").p == pytest.approx(stats.wilcoxon(gaps).pvalue)
+    assert compare(one, one, "face").p == 1.0
+
+
+def test_seeds_with_clips_of_their_own_are_tested_over_all_clips():
+    one, other = runs(0.0, 0.3), runs(0.1, 0.35)
+    for turn, (a, b) in enumerate(zip(one, other, strict=True)):
+        for row in (*a["test"], *b["test"]):
+            row["clip"] += f"-{turn}"
+    faces = [[row["face"] for run in found for row in run["test"]] for found in (one, other)]
+    gaps = np.subtract(*faces)
+    assert compare(one, other, "face").p == pytest.approx(stats.wilcoxon(gaps).pvalue)
+
+
+def test_the_expression_path_is_a_row_of_its_own_results():
+    found = [one | {"expression_test": result(one["seed"], 2.0)["test"]} for one in runs(0.0, 0.1)]
+    assert [one["test_means"]["face"] for one in expression_path(found)] == pytest.approx([4.5, 4.5])
+    assert [one["seed"] for one in expression_path(found)] == [0, 1]
+
+
+def test_numbers_of_a_difference_carry_its_verdict():
+    difference = compare(runs(0.0, 0.01, -0.01), runs(1.0, 1.01, 0.99), "face")
+    assert as_numbers(difference)["verdict"] == difference.verdict == "lower"
+    assert as_numbers(difference)["relative"] == pytest.approx(-1 / 3.5)

@@ -222,7 +222,8 @@ def test_machine_paths_are_told_from_addresses():
 
 def test_each_figure_has_its_origin():
     figures = ROOT / "figures"
-    media = [path for path in figures.iterdir() if path.suffix != ".json" and not path.name.startswith(".")]
+    files = [path for path in figures.iterdir() if path.is_file()]
+    media = [path for path in files if path.suffix != ".json" and not path.name.startswith(".")]
     assert media, "figures/ holds no figure"
     described = set()
     for path in media:

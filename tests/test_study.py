@@ -232,7 +232,8 @@ def test_seeds_of_a_method_come_in_the_order_given(tmp_path, monkeypatch):
     entries = [Entry("ours", TINY, seed) for seed in (2, 0, 1)]
     for entry in entries:
         (tmp_path / entry.folder).mkdir()
-        (tmp_path / entry.folder / "results.json").write_text(json.dumps({"seed": entry.seed}))
+        whole = {"seed": entry.seed, "test_means": dict.fromkeys((*METRICS, *BESIDE), 1.0)}
+        (tmp_path / entry.folder / "results.json").write_text(json.dumps(whole))
     assert [row["seed"] for row in run_study(entries, tmp_path, progress=False)["ours"]] == [2, 0, 1]
 
 
