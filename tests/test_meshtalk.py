@@ -136,6 +136,14 @@ def test_z_scores_of_rigid_vertices_have_a_floor(dataset):
     torch.testing.assert_close(model.vertex_mean, still.flatten(1).mean(0), rtol=1e-4, atol=1e-4)
 
 
+def test_the_vertex_bias_starts_at_the_mean_motion_of_training(dataset):
+    model = MeshTalk(TINY, VERTICES, CHANNELS)
+    faces = training_faces(dataset)
+    model.prepare(faces, TrainingConfig())
+    bias = (model.decoder.vertex_bias * model.vertex_std).detach().view(VERTICES, 3)
+    torch.testing.assert_close(bias, (faces.faces - faces.neutral).mean(0), rtol=1e-4, atol=1e-5)
+
+
 def test_training_draws_categories_and_lets_gradients_pass_evaluation_takes_the_best():
     fusion = Fusion(TINY)
     logits = randn(6, 50, 3, 5).log_softmax(-1).requires_grad_()
