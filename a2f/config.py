@@ -226,8 +226,8 @@ SMOKE = DEMO.replace(
     clips_per_subject=8,
 )
 
-# MeshTalk diverges at DEMO's rate: after all steps its lips were 4 to 13 mm off, on each of three seeds. The next rate of
-# those compared on the validation speakers (tools/choose_learning_rates.py) is a quarter of it.
+# MeshTalk diverges at DEMO's rate: after all steps its lips were 4 to 13 mm off, on each of three seeds. The next rate
+# of those compared on the validation speakers (tools/choose_learning_rates.py) is a quarter of it.
 SLOWER = 4
 
 PRESETS = {config.name: config for config in (PAPER, RELEASE, DEMO, SMOKE)}

@@ -54,6 +54,9 @@ def test_a_configuration_that_names_no_method_is_the_papers():
 @pytest.mark.parametrize("method", BASELINES)
 def test_a_baseline_differs_from_its_preset_in_the_network_alone(config, method):
     made = baseline(config, method)
+    if method == "meshtalk" and config.training.schedule == "one_cycle":  # but for the rate, at which it diverges
+        assert made.training.learning_rate == config.training.learning_rate / 4
+        made = made.replace(learning_rate=config.training.learning_rate)
     assert (made.training, made.data, made.seeds) == (config.training, config.data, config.seeds)
     assert made.name == f"{config.name}:{method}"
     for field in dataclasses.fields(EncoderConfig):
