@@ -16,6 +16,7 @@
 
     {"preset": "demo", "dataset": "demo", "cores": 2, "install_seconds": 140 or null,
      "notebooks": {"00_quickstart": 31.2, ...}, "total_seconds": 1201.5,
+     "reused_seconds": 0.0,                   training that an earlier call had done already, on one core
      "smoke_seconds": 180.3 or null,          the last complete smoke run of the same library, if there is one
      "test_seconds": 410 or null,             the last `make test` that passed in this checkout, without installation
      "library": "<sha256 of the sources>", "date": "..."}
@@ -96,6 +97,8 @@ def render(report: dict[str, Any], timings: dict[str, Any]) -> str:
         )
     install, smoke, test = (timings[f"{name}_seconds"] for name in ("install", "smoke", "test"))
     spent = [f"`make reproduce` took {duration(timings['total_seconds'])} on {timings['cores']} CPU cores"]
+    if timings["reused_seconds"]:
+        spent.append(f"with runs that an earlier call had trained in {duration(timings['reused_seconds'])} on one core")
     if install is not None:
         spent.append(f"after {duration(install)} of installation")
     if smoke is not None:

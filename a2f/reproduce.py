@@ -104,12 +104,14 @@ def reproduce(
             shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "notebooks").mkdir(parents=True, exist_ok=True)
     stream.write(f"{len(plan)} notebooks, preset {preset}, data set {dataset}, seed {seed}\n")
-    library, seconds = library_hash(), {}
+    library, seconds, reused, known = library_hash(), {}, {}, set()
     for path, notebook, changed in plan:
         identity = _fingerprint(notebook, given, library)
         state = folder / "notebooks" / f"{path.stem}.state.json"
         if not fresh and is_finished(state, folder, identity):
-            seconds[path.stem] = read_json(state)["seconds"]
+            kept = read_json(state)
+            seconds[path.stem], reused[path.stem] = kept["seconds"], kept["reused_seconds"]
+            known |= set(kept["runs"])
             stream.write(
                 f"{path.stem:<16} unchanged since it ran ({seconds[path.stem]:.0f} s then): skipped\n"
             )
@@ -117,26 +119,34 @@ def reproduce(
         state.unlink(missing_ok=True)
         record = folder / "records" / f"{path.stem}.json"
         record.unlink(missing_ok=True)
+        # runs of an earlier call, which no earlier notebook of this one accounts for
+        reused[path.stem] = sum(read_json(folder / run)["seconds"] for run in set(_finished_runs(folder)) - known)
         took, failure = execute(path, changed, folder / "notebooks" / f"{path.stem}.ipynb", stream)
         if failure:
             stream.write(failure)
             return 1
         seconds[path.stem] = round(took, 1)
-        runs = sorted(run.relative_to(folder).as_posix() for run in (folder / "runs").rglob("finished.json"))
+        runs = _finished_runs(folder)
+        known |= set(runs)
         write_json(
             state,
             {
                 "fingerprint": identity,
                 "seconds": seconds[path.stem],
+                "reused_seconds": reused[path.stem],
                 "runs": runs,
                 "record": read_json(record) if record.is_file() else {"reads": {}, "writes": {}},
             },
         )
     if complete:
-        _finish(folder, root, preset, dataset, seconds, library, stream)
+        _finish(folder, root, preset, dataset, seconds, sum(reused.values()), library, stream)
     if publish_notebooks:
         _publish_notebooks(folder, root, stream)
     return 0
+
+
+def _finished_runs(folder: Path) -> list[str]:
+    return sorted(run.relative_to(folder).as_posix() for run in (folder / "runs").rglob("finished.json"))
 
 
 def _relative(out: Path, notebooks: Path) -> str:
@@ -211,6 +221,7 @@ def _finish(
     preset: str,
     dataset: str,
     seconds: Mapping[str, float],
+    reused: float,
     library: str,
     stream: TextIO,
 ) -> None:
@@ -228,6 +239,7 @@ def _finish(
             "install_seconds": int(installed.read_text()) if installed.is_file() else None,
             "notebooks": dict(seconds),
             "total_seconds": round(sum(seconds.values()), 1),
+            "reused_seconds": round(reused, 1),
             "smoke_seconds": quick["total_seconds"] if quick and quick["library"] == library else None,
             "test_seconds": int(tested.read_text()) if tested.is_file() else None,
             "library": library,

@@ -101,6 +101,29 @@ def test_in_order_then_resumed_then_what_changed(checkout):
     assert "01_first" not in shown and re.search("02_second .*done", shown)
 
 
+def test_training_of_an_earlier_call_is_told_from_that_of_this_one(checkout):
+    """A resumed call is shorter than a fresh one, and its timings say by how much."""
+    trains = """
+# %%
+from a2f.files import write_json
+
+for name in NAMES:
+    if not (session.runs / name / "finished.json").is_file():
+        write_json(session.runs / name / "finished.json", {"seconds": 50.0})
+"""
+    write(checkout, "01_first", FIRST + trains.replace("NAMES", "('a', 'b')"))
+    write(checkout, "02_second", SECOND + trains.replace("NAMES", "('a', 'c')"))
+    timings = checkout / "build" / "smoke-demo" / "timings.json"
+    assert run(checkout, preset="smoke")[0] == 0
+    assert json.loads(timings.read_text())["reused_seconds"] == 0, "all was trained by this call"
+    assert run(checkout, preset="smoke")[0] == 0
+    assert json.loads(timings.read_text())["reused_seconds"] == 0, "skipped notebooks keep their own timing"
+    for state in (checkout / "build" / "smoke-demo" / "notebooks").glob("*.state.json"):
+        state.unlink()
+    assert run(checkout, preset="smoke")[0] == 0
+    assert json.loads(timings.read_text())["reused_seconds"] == 150
+
+
 def test_what_is_gone_or_different_is_not_finished(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "a.json").write_text("1")
