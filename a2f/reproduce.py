@@ -256,10 +256,10 @@ def _finish(
 def publish_figures(folder: Path, target: Path) -> None:
     """Copy a complete run's figures, report and timings to `target`; what an earlier run left there goes."""
     names = {path.name for path in (folder / "figures").iterdir() if not path.name.startswith(".")}
-    for old in target.glob("*") if target.is_dir() else ():
-        beside = (target / f"{name}.json" for name in (old.name, old.stem))
-        described = old.suffix == ".json" or any(path.is_file() for path in beside)
-        if old.name not in names and described:
+    there = [path for path in target.glob("*") if path.is_file()]
+    described = {path.name for path in there if path.suffix == ".json"}
+    for old in there:
+        if old.name not in names and described & {old.name, f"{old.name}.json", f"{old.stem}.json"}:
             old.unlink()
     for source in [*((folder / "figures" / name) for name in sorted(names)), folder / "timings.json"]:
         with atomic_path(target / source.name) as temporary:
