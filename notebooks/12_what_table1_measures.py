@@ -514,7 +514,8 @@ if comparable:
         print(f"{METRICS[metric]:10s} {again[metric]:.2f} mm, stored {stored[metric]:.2f} mm")
         # another processor rounds otherwise, and training makes of that about what another seed does
         assert change[metric] < 0.15, (metric, again[metric], stored[metric])
-    print("equal to 1e-6" if max(change.values()) < 1e-6 else "not equal to 1e-6: another processor or library")
+    same = max(change.values()) < 1e-6
+    print("equal to 1e-6" if same else "not equal to 1e-6: another processor, library or OMP_NUM_THREADS")
 else:
     print(
         f"preset {session.preset_name}, {again['lip_mean']:.2f} mm of lip error: not the study's size, so not compared"
