@@ -25,7 +25,7 @@ def clip_motion(model: FaceModel, clips: Sequence[Clip], starts: Sequence[int], 
     if clips[0].basis is not None:
         coefficients = np.stack([clip.coefficients[piece] for clip, piece in zip(clips, pieces, strict=True)])
         return model.motion_in_basis(torch.from_numpy(coefficients), torch.from_numpy(clips[0].basis))
-    vertices = np.stack([clip.vertices[piece] for clip, piece in zip(clips, pieces, strict=True)]).astype(np.float32)
+    vertices = np.stack([clip.vertices_at(piece) for clip, piece in zip(clips, pieces, strict=True)])
     return model.motion(torch.from_numpy(vertices), templates(clips))
 
 

@@ -41,7 +41,7 @@ def _make_dataset(dense: bool = False, seed: int = 0, sentences: int = 6) -> Dat
             sound = (0.1 * rng.normal(size=math.ceil(frames / 30 * RATE))).astype(np.float32)
             if dense:
                 faces = template + np.tensordot(motion, basis, axes=1)
-                how: dict = {"read_vertices": lambda faces=faces: faces}
+                how: dict = {"read_vertices": lambda frames, faces=faces: faces[frames]}
             else:
                 how = {"coefficients": motion, "basis": basis}
             clips.append(

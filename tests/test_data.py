@@ -44,7 +44,7 @@ def test_the_faces_of_some_frames_are_those_of_all_frames(kind, frames, request)
 def test_a_clip_offers_vertices_in_exactly_one_way(dataset):
     clip = dataset.clips[0]
     for change in (
-        {"read_vertices": lambda: clip.vertices},
+        {"read_vertices": clip.vertices_at},
         {"coefficients": None},
         {"basis": None},
         {"coefficients": None, "basis": None},

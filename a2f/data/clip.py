@@ -12,6 +12,7 @@ from a2f.errors import BadInput
 from a2f.mesh import Topology
 
 SPLITS = ("train", "val", "test")
+ReadVertices = Callable[[slice | np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Clip:
     read_waveform : callable
         Returns the sound, (S,) float32.
     read_vertices : callable, optional
-        Returns the faces, (T, N, 3) float32, where no coefficients are given.
+        Given a slice or an array of frames, returns their faces, (frames, N, 3) float32, and reads no others where
+        the file allows; where no coefficients are given.
     coefficients : ndarray, (T, R) float32, optional
         The motion in `basis`.
     basis : ndarray, (R, N, 3) float32, optional
@@ -65,7 +67,7 @@ class Clip:
     num_frames: int
     sample_rate: int
     read_waveform: Callable[[], np.ndarray]
-    read_vertices: Callable[[], np.ndarray] | None = None
+    read_vertices: ReadVertices | None = None
     coefficients: np.ndarray | None = None
     basis: np.ndarray | None = None
     style: str | None = None
@@ -98,14 +100,12 @@ class Clip:
     @property
     def vertices(self) -> np.ndarray:
         """The faces S, (T, N, 3) float32, in the topology's unit; made anew at each call."""
-        if self.coefficients is None:
-            return self.read_vertices()
-        return self.template + np.tensordot(self.coefficients, self.basis, axes=1)
+        return self.vertices_at(slice(None))
 
-    def vertices_at(self, frames: np.ndarray) -> np.ndarray:
-        """Return the faces of some frames, (len(frames), N, 3), without making the others where that can be helped."""
+    def vertices_at(self, frames: slice | np.ndarray) -> np.ndarray:
+        """Return the faces of some frames, (frames, N, 3) float32, without making or reading the others."""
         if self.coefficients is None:
-            return self.read_vertices()[frames]
+            return self.read_vertices(frames)
         return self.template + np.tensordot(self.coefficients[frames], self.basis, axes=1)
 
 
