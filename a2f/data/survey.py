@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,6 +90,8 @@ class Survey:
     recordings : tuple of Recording
         Those that are whole.
     findings : tuple of Finding
+    splits : dict of str to sequence of str, optional
+        Subjects by role, where the owner of the data says who is what; None where published splits apply.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Survey:
     templates: dict[str, np.ndarray] = field(default_factory=dict)
     recordings: tuple[Recording, ...] = ()
     findings: tuple[Finding, ...] = ()
+    splits: dict[str, Sequence[str]] | None = None
 
     @property
     def usable(self) -> bool:
