@@ -1,0 +1,104 @@
+"""Every frame's vertices as they are: a point cache, or a folder with a mesh for each frame."""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from a2f.errors import BadInput
+from a2f.export.render import vertex_colours
+from a2f.files import atomic_path
+from a2f.mesh import Topology
+
+
+def write_pc2(path: str | os.PathLike, vertices: np.ndarray) -> None:
+    """Write a PC2 point cache, which Blender's Mesh Cache modifier and 3ds Max play on a mesh of the same vertices.
+
+    That mesh is any frame of `write_obj_sequence`, imported with its vertices in their order. In the modifier choose
+    the axes of the import: forward -Z, up Y.
+
+    Parameters
+    ----------
+    path : path-like
+    vertices : ndarray, (T, N, 3)
+        Written as they are, in the topology's unit. Frame i of the cache is frame i of the scene.
+    """
+    vertices = np.asarray(vertices, dtype="<f4")
+    if vertices.ndim != 3 or vertices.shape[2] != 3 or len(vertices) == 0:
+        raise BadInput(f"the vertices to write have shape {vertices.shape}, expected (T, N, 3) with T of at least 1")
+    # magic, version, points, first frame, frames a sample, samples
+    header = struct.pack("<12siiffi", b"POINTCACHE2\0", 1, vertices.shape[1], 0.0, 1.0, len(vertices))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(header + vertices.tobytes())
+
+
+def write_ply_sequence(
+    folder: str | os.PathLike, vertices: np.ndarray, topology: Topology, *, progress: bool = False
+) -> None:
+    """Write ``frame_0001.ply`` and so on, binary and coloured, one for each frame of vertices (T, N, 3).
+
+    Raises
+    ------
+    BadInput
+        If the vertices do not fit, or the folder holds something else than an earlier sequence.
+    """
+    _write_sequence(folder, ".ply", vertices, topology, progress)
+
+
+def write_obj_sequence(
+    folder: str | os.PathLike, vertices: np.ndarray, topology: Topology, *, progress: bool = False
+) -> None:
+    """Write ``frame_0001.obj`` and so on, one for each frame of vertices (T, N, 3); eight decimals.
+
+    Raises
+    ------
+    BadInput
+        As for `write_ply_sequence`.
+    """
+    _write_sequence(folder, ".obj", vertices, topology, progress)
+
+
+def _write_sequence(
+    folder: str | os.PathLike, suffix: str, vertices: np.ndarray, topology: Topology, progress: bool
+) -> None:
+    import trimesh
+    from tqdm.auto import tqdm
+
+    vertices = topology.check_vertices(vertices, "the vertices to write")
+    if vertices.ndim != 3 or len(vertices) == 0:
+        raise BadInput(f"the vertices to write have shape {vertices.shape}, expected (T, N, 3) with T of at least 1")
+    colours = np.round(255 * vertex_colours(topology)).astype(np.uint8)
+    with _whole_folder(folder, suffix) as temporary:
+        bar = tqdm(vertices, desc=Path(folder).name, unit="frame", disable=not progress, leave=False)
+        for number, frame in enumerate(bar, 1):
+            # unprocessed, or vertices at one place become one
+            mesh = trimesh.Trimesh(frame, topology.faces, vertex_colors=colours, process=False)
+            mesh.export(temporary / f"frame_{number:04d}{suffix}")
+
+
+@contextmanager
+def _whole_folder(folder: str | os.PathLike, suffix: str) -> Iterator[Path]:
+    """Give a temporary sibling to fill, and put it in `folder`'s place when the block ends without an error.
+
+    A sequence that was there before is replaced; a folder with anything else in it is refused and left alone.
+    """
+    folder = Path(folder)
+    if folder.is_file():
+        raise BadInput(f"{folder} is a file; a sequence needs a folder")
+    other = [item.name for item in folder.glob("*") if not item.match(f"frame_*{suffix}")]
+    if other:
+        raise BadInput(f"{folder} holds {other[0]}; name a new folder, or one that holds frames of a sequence only")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
+        made, old = Path(place) / "new", Path(place) / "old"
+        made.mkdir()
+        yield made
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(made, folder)
