@@ -31,6 +31,7 @@ FLOORS = [
     {"models"},
     {"data"},
     {"features", "observations", "export", "pretrained", "card"},
+    {"side_by_side", "exports"},
     {"batches", "plotting", "animation", "protocols"},
     {"saved", "methods"},
     {"training", "animator"},
