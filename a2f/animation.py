@@ -13,12 +13,18 @@ import numpy as np
 
 from a2f.errors import BadInput
 from a2f.export.render import render_faces
+from a2f.export.shapes import face_size
 from a2f.export.video import write_mp4
+from a2f.exports import Exports
 from a2f.files import atomic_path, read_npz
 from a2f.mesh import Topology
+from a2f.side_by_side import SideBySide
+
+# How far what is left of two frames may differ when their blendshapes are taken away, as a part of the face's size.
+AGREEMENT = 1e-5
 
 
-class Animation:
+class Animation(Exports):
     """Vertices over time on a topology, with sound, and with the blendshapes they came from where a model made them.
 
     Parameters
@@ -118,6 +124,26 @@ class Animation:
             progress=progress,
         )
 
+    @property
+    def template(self) -> np.ndarray:
+        """The face at rest, (N, 3) float32: what basis and weights move, or the first frame where there are none.
+
+        Raises
+        ------
+        BadInput
+            If vertices, basis and weights name different templates in different frames.
+        """
+        if self.basis is None:
+            return self.vertices[0]
+        found = self.vertices - np.tensordot(self.weights, self.basis, axes=1)
+        apart = float(np.linalg.norm(found - found[0], axis=-1).max())
+        if apart > AGREEMENT * face_size(found[0]):
+            raise BadInput(
+                f"vertices are not one template + weights @ basis: what is left of two frames differs by {apart:.3g} "
+                f"{self.topology.unit}; give the weights of these vertices, or neither basis nor weights"
+            )
+        return found.mean(axis=0, dtype=np.float64).astype(np.float32)
+
     def to_npz(self, path: str | os.PathLike) -> None:
         """Write everything to an ``.npz`` without pickles; `from_npz` reads it back exactly.
 
@@ -172,7 +198,7 @@ class Animation:
     def export(
         self, formats: Sequence[str], folder: str | os.PathLike, stem: str, progress: bool = False
     ) -> list[Path]:
-        """Write ``<folder>/<stem>.<format>`` for each format.
+        """Write ``<folder>/<stem>.<format>`` for each format; sequences of meshes go to ``<folder>/<stem>-<format>/``.
 
         Raises
         ------
@@ -182,7 +208,7 @@ class Animation:
         unknown = [name for name in formats if name not in FORMATS]
         if unknown or not formats:
             raise BadInput(f"format {unknown[0] if unknown else ''!r} is unknown; there are {', '.join(FORMATS)}")
-        paths = [Path(folder) / f"{stem}.{name}" for name in formats]
+        paths = [Path(folder) / f"{stem}{'-' if name in FOLDERS else '.'}{name}" for name in formats]
         for name, path in zip(formats, paths, strict=True):
             FORMATS[name](self, path, progress)
         return paths
@@ -218,53 +244,19 @@ class Animation:
         return self._picture
 
 
-# How an animation is written to a file, by the file's suffix: called with it, the path, and whether to show progress.
-FORMATS: dict[str, Callable[[Animation, Path, bool], None]] = {
+# How an animation is written to a file, by the format's name: called with it, the path, and whether to show progress.
+FORMATS: dict[str, Callable[[Animation, Path, bool], Any]] = {
     "mp4": lambda animation, path, progress: animation.to_mp4(path, progress=progress),
     "npz": lambda animation, path, progress: animation.to_npz(path),
+    "glb": lambda animation, path, progress: animation.to_glb(path),
+    "usd": lambda animation, path, progress: animation.to_usd(path, progress=progress),
+    "pc2": lambda animation, path, progress: animation.to_pc2(path),
+    "ply": lambda animation, path, progress: animation.to_ply_sequence(path, progress=progress),
+    "obj": lambda animation, path, progress: animation.to_obj_sequence(path, progress=progress),
+    "csv": lambda animation, path, progress: animation.to_arkit_csv(path),
 }
-
-
-class SideBySide:
-    """Several animations in one film, each under its name; as long as the shortest.
-
-    Parameters
-    ----------
-    animations : sequence of Animation
-        Of one frame rate. The first one's sound is played.
-    """
-
-    def __init__(self, animations: Sequence[Animation]) -> None:
-        if not animations:
-            raise BadInput("no animations were given to show side by side")
-        rates = sorted({animation.fps for animation in animations})
-        if len(rates) != 1:
-            raise BadInput(f"animations side by side must share one frame rate, but have {rates}")
-        self.animations = list(animations)
-        self.num_frames = min(animation.num_frames for animation in animations)
-
-    def frames(self, size: int = 384, view: str = "front") -> Iterator[np.ndarray]:
-        """Draw every frame; yields (height, width, 3) uint8 of even size."""
-        size += size % 2
-        labels = np.concatenate([_label(animation.name, size) for animation in self.animations], axis=1)
-        for pictures in zip(*(animation.frames(size, view) for animation in self.animations), strict=False):
-            yield np.concatenate([labels, np.concatenate(pictures, axis=1)], axis=0)
-
-    def to_mp4(self, path: str | os.PathLike, size: int = 384, view: str = "front", progress: bool = True) -> None:
-        """Write a film with the first animation's sound, cut where the film ends."""
-        first = self.animations[0]
-        audio = first.audio
-        if audio is not None:
-            audio = audio[: max(1, round(self.num_frames / first.fps * first.sample_rate))]
-        write_mp4(
-            path,
-            self.frames(size, view),
-            first.fps,
-            audio,
-            first.sample_rate,
-            total=self.num_frames,
-            progress=progress,
-        )
+# Formats that write a folder, <stem>-<format>; the others write <stem>.<format>.
+FOLDERS = {"ply", "obj"}
 
 
 def _finite(values: np.ndarray, what: str) -> np.ndarray:
@@ -273,14 +265,3 @@ def _finite(values: np.ndarray, what: str) -> np.ndarray:
     if not np.isfinite(values).all():
         raise BadInput(f"{what} holds numbers that are not finite")
     return values
-
-
-def _label(text: str, width: int, height: int = 28) -> np.ndarray:
-    """Return a strip with a centred text, (height, width, 3) uint8."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    strip = Image.new("RGB", (width, height), "white")
-    ImageDraw.Draw(strip).text(
-        (width / 2, height / 2), text, fill=(40, 40, 40), anchor="mm", font=ImageFont.load_default(16)
-    )
-    return np.asarray(strip)
