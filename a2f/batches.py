@@ -19,14 +19,16 @@ from a2f.models import Batch, FaceModel, Motion
 def clip_motion(model: FaceModel, clips: Sequence[Clip], starts: Sequence[int], frames: int) -> Motion:
     """Return the motion of `frames` frames of each clip from its start frame, in the model's units.
 
-    Clips of a data set with a linear basis give coefficients; others give their displacements.
+    Clips of a data set with a linear basis give coefficients; others give their displacements. Both lie on the model's
+    device.
     """
+    device = model.data_std.device
     pieces = [slice(start, start + frames) for start in starts]
     if clips[0].basis is not None:
         coefficients = np.stack([clip.coefficients[piece] for clip, piece in zip(clips, pieces, strict=True)])
-        return model.motion_in_basis(torch.from_numpy(coefficients), torch.from_numpy(clips[0].basis))
+        return model.motion_in_basis(_on(coefficients, device), _on(clips[0].basis, device))
     vertices = np.stack([clip.vertices_at(piece) for clip, piece in zip(clips, pieces, strict=True)])
-    return model.motion(torch.from_numpy(vertices), templates(clips))
+    return model.motion(_on(vertices, device), templates(clips, device))
 
 
 def whole_motion(model: FaceModel, clip: Clip) -> Motion:
@@ -34,9 +36,13 @@ def whole_motion(model: FaceModel, clip: Clip) -> Motion:
     return clip_motion(model, [clip], [0], clip.num_frames)
 
 
-def templates(clips: Sequence[Clip]) -> Tensor:
+def templates(clips: Sequence[Clip], device: torch.device | str = "cpu") -> Tensor:
     """Return the neutral faces of clips, (B, N, 3)."""
-    return torch.from_numpy(np.stack([clip.template for clip in clips]).astype(np.float32))
+    return _on(np.stack([clip.template for clip in clips]).astype(np.float32), device)
+
+
+def _on(values: np.ndarray, device: torch.device | str) -> Tensor:
+    return torch.from_numpy(values).to(device)
 
 
 class Batches:
@@ -106,10 +112,12 @@ class Batches:
             if self.config.feature_dropout and not waveforms:
                 # drawn here and not by a layer: epoch and seed decide it, as they decide everything else
                 kept = rng.random(audio.shape, dtype=np.float32) >= self.config.feature_dropout
-                middle = 0 if model.audio_mean is None else model.audio_mean
+                middle = 0 if model.audio_mean is None else model.audio_mean.cpu()
                 audio = middle + (audio - middle) * torch.from_numpy(kept) / (1 - self.config.feature_dropout)
-            subject = torch.tensor([self.subjects.index(clip.subject) for clip in clips])
-            yield Batch(audio, templates(clips), clip_motion(model, clips, starts, frames), style, subject)
+            device = model.data_std.device
+            subject = torch.tensor([self.subjects.index(clip.subject) for clip in clips], device=device)
+            target = clip_motion(model, clips, starts, frames)
+            yield Batch(audio.to(device), templates(clips, device), target, style, subject)
 
 
 def _waveform_crop(clip: Clip, start: int, frames: int) -> Tensor:

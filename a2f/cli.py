@@ -23,33 +23,45 @@ _DONE, _FAILED, _BAD_INPUT, _STOPPED = 0, 1, 2, 130
 
 
 def _train(options: argparse.Namespace) -> int:
-    from a2f.config import preset
-    from a2f.data import open_dataset
+    from a2f.config import on_dataset, preset
+    from a2f.data import described, open_configured, usable_rate
     from a2f.reproduce import parse_parameters
     from a2f.training import train
 
-    config = preset(options.preset).replace(dataset=options.dataset, **parse_parameters(options.set))
-    dataset = open_dataset(options.dataset, root=options.data_root, fps=config.data.fps)
-    run = train(config, dataset, options.out, seed=options.seed)
+    wanted, changes = preset(options.preset), parse_parameters(options.set)
+    rate = usable_rate(options.dataset, options.data_root, wanted.data.fps)
+    config = on_dataset(wanted, options.dataset, rate).replace(regions=options.regions, **changes)
+    dataset = open_configured(config.data, options.data_root)
+    _print_data(described(dataset))
+    run = train(config, dataset, options.out, seed=options.seed, device=options.device)
     print(f"finished run: {run}")
     return _DONE
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from a2f.data import open_dataset, rotate
+    from a2f.data import described, open_dataset, rotate
     from a2f.evaluation import evaluate, means
     from a2f.methods import load_method
     from a2f.models import read_run_config
 
     config, _ = read_run_config(options.run_folder)
-    dataset = open_dataset(options.dataset, root=options.data_root, fps=config.data.fps)
+    dataset = open_dataset(
+        options.dataset,
+        options.data_root,
+        config.data.fps,
+        split=config.data.split,
+        regions=options.regions or config.data.regions,
+        scaling=config.data.scaling,
+    )
     dataset = rotate(dataset, config.data.rotation)  # else its training speakers would be tested on
+    _print_data(described(dataset))
     method = load_method(options.run_folder, dataset, Path(options.run_folder).parent / "features")
     rows = evaluate(method, dataset, split=options.split, protocol=options.protocol, seed=options.seed)
     result = {
         "run": Path(options.run_folder).name,
         "dataset": dataset.name,
-        "synthetic": dataset.name == "demo",
+        "synthetic": dataset.synthetic,
+        "data": described(dataset),
         "split": options.split,
         "protocol": options.protocol,
         "seed": options.seed,
@@ -83,9 +95,33 @@ def _animate(options: argparse.Namespace) -> int:
     return _DONE
 
 
+def _print_data(data: dict) -> None:
+    """Say which regions of which origin the errors are taken over, and how the data set is divided."""
+    sizes = ", ".join(f"{name} {size}" for name, size in data["regions"].items())
+    clips = ", ".join(f"{role} {count}" for role, count in data["clips"].items())
+    print(f"{data['vertices']} vertices in {data['unit']} at {data['fps']:g} frames a second; clips: {clips}")
+    print(f"split: {data['split']}; regions: {sizes}; from {data['region_source']}")
+
+
+def _validate_folder(options: argparse.Namespace) -> int:
+    from a2f.data import survey_folder
+    from a2f.data.validate import validate
+
+    for given, name in ((options.articulation, "--articulation"), (options.figure, "--figure")):
+        if given:
+            raise BadInput(f"{name} is for the demo corpus, which knows its phones; {options.name} does not")
+    report = validate(survey_folder(options.name, options.path, options.regions, options.scaling))
+    if options.json:
+        write_json(options.json, report.to_json())
+    print(report)
+    return _DONE if report.ok else _FAILED
+
+
 def _validate_data(options: argparse.Namespace) -> int:
     if options.name != "demo":
-        raise BadInput(f"no data set is called {options.name!r}; there is 'demo'")
+        return _validate_folder(options)
+    if options.path or options.regions:
+        raise BadInput("the demo corpus is shipped with a2f and takes neither a path nor --regions")
     if options.figure and Path(options.figure).suffix not in _FIGURES:
         raise BadInput(f"a figure is written as {' or '.join(_FIGURES)}, not as {options.figure}")
     from a2f.data.validate_demo import ARTICULATION, validate_demo
@@ -170,6 +206,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="change one setting of the preset; repeatable",
     )
+    command.add_argument("--regions", metavar="FILE", help="where lips and upper face are (default: what lies there)")
+    command.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default) or cuda")
     _add_data(command)
 
     command = add("evaluate", _evaluate, "measure a trained run: the five errors of Table 1")
@@ -182,6 +220,7 @@ def parser() -> argparse.ArgumentParser:
         help="which style motion is fed in (default: same-speaker-other-sentence, which leaks nothing)",
     )
     command.add_argument("--out", metavar="FILE", help="write the result there as JSON instead of printing it")
+    command.add_argument("--regions", metavar="FILE", help="where lips and upper face are (default: what lies there)")
     _add_data(command)
 
     command = add("animate", _animate, "make talking faces from speech recordings")
@@ -204,10 +243,13 @@ def parser() -> argparse.ArgumentParser:
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     command.epilog = _ANIMATE_EXAMPLES
 
-    command = add("validate-data", _validate_data, "measure a data set against what is known of speech")
-    command.add_argument("name", metavar="NAME", help="demo")
-    command.add_argument("--articulation", action="store_true", help="only how the mouth moves")
-    command.add_argument("--json", metavar="FILE", help="write the table there, too")
+    command = add("validate-data", _validate_data, "say what a data set holds, what is missing, and if it is usable")
+    command.add_argument("name", metavar="NAME", help="demo, vocaset, biwi, multiface or folder (one's own)")
+    command.add_argument("path", nargs="?", metavar="PATH", help="folder that holds it; the demo corpus needs none")
+    command.add_argument("--regions", metavar="FILE", help="where lips and upper face are (default: what lies there)")
+    command.add_argument("--scaling", default="subject", metavar="NAME", help="biwi: subject (default) or frame")
+    command.add_argument("--articulation", action="store_true", help="demo: only how the mouth moves, against ranges")
+    command.add_argument("--json", metavar="FILE", help="write it all there, too")
     command.add_argument("--figure", metavar="FILE", help="draw apertures, speeds and closures beside the ranges")
 
     command = add("reproduce", _reproduce, "run all notebooks in order and publish their figures")

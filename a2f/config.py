@@ -32,6 +32,7 @@ class TrainingConfig:
     """The objective of Eq. 4 and how it is minimised (section 4.5)."""
 
     loss: str = "norm"  # per frame: the "norm" of Eq. 4, or the "squared" norm of the released code
+    data_weight: float = 1.0  # of the data term against beta; the released code has 0.1 on BIWI
     sparsity_weight: float = 1e-4  # beta, Eq. 4
     aperture_weight: float = 0.0  # of models.aperture, the height between the lips; not in the paper
     learning_rate: float = 1e-4
@@ -50,7 +51,7 @@ class TrainingConfig:
         one_of("TrainingConfig", "loss", self.loss, ("norm", "squared"))
         one_of("TrainingConfig", "schedule", self.schedule, ("constant", "one_cycle"))
         one_of("TrainingConfig", "style_source", self.style_source, ("other_clip", "target"))
-        positive(self, "learning_rate")
+        positive(self, "learning_rate", "data_weight")
         count(self, "batch_size", "epochs", "crop_frames", "style_frames", "validate_every")
         beta, frozen = self.sparsity_weight, self.freeze_epochs
         for name, value in (("sparsity_weight", beta), ("aperture_weight", self.aperture_weight)):
@@ -72,6 +73,9 @@ class DataConfig:
     subjects_per_split: int | None = None  # the first so many subjects of each split; None: all
     clips_per_subject: int | None = None  # so many clips of each subject, spread over its modes; None: all
     rotation: int = 0  # how often the subjects' roles move on, so that other subjects are tested on
+    split: str | None = None  # a name in data.splits; None: the data set's first
+    regions: str | None = None  # a file that says where lips and upper face are; None: what the data set brings
+    scaling: str = "subject"  # BIWI: one centre and scale a "subject", or one a "frame" as much published work has it
 
     def __post_init__(self) -> None:
         positive(self, "fps")
@@ -80,6 +84,7 @@ class DataConfig:
                 count(self, name)
         rotation = self.rotation
         check(self, "rotation", isinstance(rotation, int) and rotation >= 0, "a whole number from 0")
+        one_of("DataConfig", "scaling", self.scaling, ("subject", "frame"))
 
 
 @dataclass(frozen=True)
@@ -244,6 +249,17 @@ def preset(name: str) -> Config:
     if name not in PRESETS:
         raise BadInput(f"no preset is called {name!r}; there are {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def on_dataset(config: Config, dataset: str, fps: float) -> Config:
+    """Return a preset for another data set at a frame rate that it offers (`a2f.data.usable_rate`).
+
+    What the released code does for one data set only comes with it: on BIWI its data term has a weight of 0.1.
+    """
+    changes: dict[str, Any] = {"dataset": dataset, "fps": fps}
+    if (config.name, dataset) == (RELEASE.name, "biwi"):
+        changes["data_weight"] = 0.1
+    return config.replace(**changes)
 
 
 def baseline(config: Config, method: str) -> Config:

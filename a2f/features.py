@@ -50,7 +50,7 @@ def encode(encoder: AudioEncoder, waveform: np.ndarray) -> np.ndarray:
     encoder.eval()
     try:
         if len(waveform) <= encoder.max_seconds * SAMPLE_RATE:
-            return encoder(torch.from_numpy(waveform)[None])[0].numpy()
+            return _features(encoder, waveform)
         context = round(CONTEXT * encoder.feature_rate)
         size = int(encoder.max_seconds * encoder.feature_rate)
         hop = size - 2 * context
@@ -62,11 +62,15 @@ def encode(encoder: AudioEncoder, waveform: np.ndarray) -> np.ndarray:
             window = waveform[first * samples_per_feature : (start + hop + context) * samples_per_feature]
             if len(window) < SAMPLE_RATE // 10:
                 break
-            found = encoder(torch.from_numpy(window)[None])[0].numpy()
+            found = _features(encoder, window)
             pieces.append(found[start - first : start - first + hop])
         return np.concatenate(pieces)
     finally:
         encoder.train(was_training)
+
+
+def _features(encoder: AudioEncoder, waveform: np.ndarray) -> np.ndarray:
+    return encoder(torch.from_numpy(waveform)[None].to(encoder.device))[0].cpu().numpy()
 
 
 class FeatureCache:

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from a2f.config import Config, on_dataset
 from a2f.config import preset as named_preset
 from a2f.errors import BadInput, MissingData
 from a2f.files import atomic_path, read_json, sha256, write_json
@@ -46,11 +47,11 @@ class Session:
         self.notebook = notebook
         self.preset_name: str = parameters["preset"]
         self.dataset_name: str = parameters["dataset"]
-        self.preset = named_preset(self.preset_name).replace(dataset=self.dataset_name)
         self.data_root = None if parameters["data_root"] is None else Path(parameters["data_root"])
         self.seed: int = parameters["seed"]
         if self.data_root is not None and not self.data_root.is_dir():
             raise MissingData(f"parameter 'data_root' is {str(self.data_root)!r}, which is not a folder")
+        self.preset = _preset(self.preset_name, self.dataset_name, self.data_root)
         self.out = Path(parameters["out_dir"]).absolute() / f"{self.preset_name}-{self.dataset_name}"
         self.runs, self.figures, self.results = (self.out / name for name in ("runs", "figures", "results"))
         for folder in (self.runs, self.figures, self.results):
@@ -96,11 +97,9 @@ class Session:
     @cached_property
     def dataset(self):
         """The data set at the preset's frame rate and size, opened when first asked for."""
-        from a2f.data import limit, open_dataset
+        from a2f.data import open_configured
 
-        root = None if self.data_root is None else str(self.data_root)
-        wanted = self.preset.data
-        return limit(open_dataset(self.dataset_name, root=root, fps=wanted.fps), wanted)
+        return open_configured(self.preset.data, self.data_root)
 
     @property
     def synthetic(self) -> bool:
@@ -245,6 +244,16 @@ class Session:
         """Keep what this notebook read and wrote: by it `a2f reproduce` knows when it need not run again."""
         self._record[kind][path.relative_to(self.out).as_posix()] = sha256(path)
         write_json(self.out / "records" / f"{self.notebook}.json", self._record)
+
+
+def _preset(name: str, dataset: str, root: Path | None) -> Config:
+    """Return a preset on a data set, at the highest frame rate that it offers and that is not above the preset's."""
+    config = named_preset(name)
+    if dataset == config.data.dataset and root is None:
+        return config
+    from a2f.data import usable_rate
+
+    return on_dataset(config, dataset, usable_rate(dataset, root, config.data.fps))
 
 
 def plain(value: Any) -> Any:

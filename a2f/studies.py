@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from a2f.config import DEMO, Config, baseline
-from a2f.data import limit, open_dataset
+from a2f.data import open_configured
 from a2f.errors import BadInput, MissingData
 from a2f.evaluation import BESIDE, METRICS, means
 from a2f.files import read_json, write_json
@@ -218,7 +218,7 @@ def _distinct(known: Iterable[Study]) -> dict[tuple, Entry]:
 
 def _tested(turn: int) -> list[str]:
     data = DEMO.replace(rotation=turn).data
-    clips = limit(open_dataset(data.dataset, None, data.fps), data).split("test")
+    clips = open_configured(data).split("test")
     return list(dict.fromkeys(clip.subject for clip in clips))
 
 

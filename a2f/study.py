@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from a2f.config import Config, baseline
-from a2f.data import Dataset, limit, open_dataset
+from a2f.data import Dataset, open_configured
 from a2f.evaluation import BESIDE, METRICS, evaluate, means
 from a2f.features import FeatureCache
 from a2f.files import read_json, write_json
@@ -149,14 +149,14 @@ def _start_worker() -> None:
 
 def _prepare(config: Config, root: str | None, folder: Path, progress: bool) -> None:
     """Compute the features all runs share before they start side by side."""
-    dataset = limit(open_dataset(config.data.dataset, root, config.data.fps), config.data)
+    dataset = open_configured(config.data, root)
     FeatureCache(load_audio_encoder(config.model), folder / "features").prepare(dataset.clips, progress)
 
 
 def _run(entry: Entry, folder: str, root: str | None) -> None:
     """Train one entry and write its results, in a process of its own."""
     config = entry.config
-    dataset = limit(open_dataset(config.data.dataset, root, config.data.fps), config.data)
+    dataset = open_configured(config.data, root)
     run = train(config, dataset, Path(folder) / entry.folder, seed=entry.seed, progress=False)
     method = load_method(run, dataset, Path(folder) / "features")
     finished, rows = read_json(run / FINISHED), evaluate(method, dataset, seed=0)

@@ -71,6 +71,7 @@ def train(
     seed: int = 0,
     cache: str | os.PathLike | None = None,
     progress: bool = True,
+    device: str = "cpu",
     on_epoch: Callable[[dict], None] | None = None,
 ) -> Path:
     """Train a model, or go on with one that was interrupted.
@@ -88,6 +89,8 @@ def train(
         Folder of the audio features, ``out/../features`` by default.
     progress : bool
         Show a bar on standard error.
+    device : {"cpu", "cuda"}
+        Where model and encoder compute. A run may go on elsewhere; only on one CPU are its digits the same.
     on_epoch : callable, optional
         Is given each epoch's row of the history.
 
@@ -99,7 +102,7 @@ def train(
     Raises
     ------
     BadInput
-        If `out` holds a run of another configuration or seed.
+        If `out` holds a run of another configuration or seed, or the device is not there.
     TrainingDiverged
         If the loss is not finite; the last checkpoint stays.
     """
@@ -110,13 +113,14 @@ def train(
     if holds_finished_run(out, config, seed):
         return out
     started = time.perf_counter()
-    encoder = load_audio_encoder(config.model)
+    where = usable_device(device)
+    encoder = load_audio_encoder(config.model).to(where)
     features = FeatureCache(encoder, cache or out.parent / "features")
     batches = Batches(dataset.split("train"), config.training, seed)
     validation = spread(dataset.split("val"), config.training.validation_clips)
     features.prepare([*batches.clips, *validation], progress)
     dataset.topology.save(out / "topology.npz")
-    run = _start(config, dataset, features, seed)
+    run = _start(config, dataset, features, seed, where)
     if (out / STATE).is_file():
         _restore(run, out / STATE)
     total = config.training.epochs * len(batches)
@@ -154,6 +158,24 @@ def train(
     return out
 
 
+def usable_device(name: str) -> torch.device:
+    """Return a device by name, ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    BadInput
+        If it is another, or there is none on this machine.
+    """
+    if name not in ("cpu", "cuda"):
+        raise BadInput(f"device is {name!r}, expected 'cpu' or 'cuda'")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BadInput(
+            f"there is no CUDA device that torch {torch.__version__} can use here; give device 'cpu', or install the "
+            "CUDA build of torch"
+        )
+    return torch.device(name)
+
+
 def holds_finished_run(out: Path, config: Config, seed: int) -> bool:
     """Return whether a folder holds this run, finished.
 
@@ -174,7 +196,7 @@ def holds_finished_run(out: Path, config: Config, seed: int) -> bool:
     return (out / FINISHED).is_file()
 
 
-def _start(config: Config, dataset: Dataset, features: FeatureCache, seed: int) -> _Run:
+def _start(config: Config, dataset: Dataset, features: FeatureCache, seed: int, device: torch.device) -> _Run:
     encoder = features.encoder
     with torch.random.fork_rng(devices=[]):  # the initial weights follow the seed, and nobody else's numbers move
         torch.manual_seed(seed)
@@ -185,6 +207,7 @@ def _start(config: Config, dataset: Dataset, features: FeatureCache, seed: int) 
     if model.audio_mean is not None:
         for name, value in zip(("audio_mean", "audio_std"), features.moments(training), strict=True):
             getattr(model, name).copy_(torch.from_numpy(value))
+    model.to(device)
     # no weight decay: it contradicts the sparsity regulariser (section 4.5)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.training.learning_rate, weight_decay=0, fused=True)
     return _Run(model, encoder, optimizer, 0, [], math.inf, False)
@@ -288,7 +311,8 @@ def validate(
         else:
             audio = features.at_frames(clip)
         style = whole_motion(model, dataset.style_partner(clip, seed))
-        guess = model.animate(audio, templates([clip]), style)[0].numpy()
+        guess = model.animate(audio.to(model.data_std.device), templates([clip], model.data_std.device), style)
+        guess = guess[0].cpu().numpy()
         truth = clip.vertices
         squared = np.square((guess - truth) / float(model.data_std)).sum(axis=(1, 2), dtype=np.float64)
         row = {"val_loss": float(data_loss(torch.from_numpy(squared), config.training.loss))}
@@ -318,7 +342,7 @@ def _save_state(run: _Run, path: Path) -> None:
 
 
 def _restore(run: _Run, path: Path) -> None:
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, weights_only=True, map_location="cpu")
     if state["encoder"] is not None:
         run.encoder.load_state_dict(state["encoder"])
         run.encoder.freeze(False)

@@ -52,7 +52,12 @@ def test_a_wrong_command_line_exits_with_2(arguments, capsys):
     [
         (["reproduce", "--preset", "demmo"], "'demmo'"),
         (["reproduce", "--parameter", "seed"], "name=value"),
-        (["validate-data", "vocaset"], "'vocaset'"),
+        (["validate-data", "vocasset"], "'vocasset'"),
+            (["validate-data", "vocaset"], "data set vocaset is not shipped"),
+            (["validate-data", "biwi", "here", "--articulation"], "--articulation is for the demo corpus"),
+            (["validate-data", "demo", "here"], "takes neither a path"),
+            (["train", "--dataset", "multiface", "--data-root", "nowhere", "--out", "x"], "'nowhere' is not a folder"),
+            (["train", "--out", "x", "--device", "cuda"], "no CUDA device"),
         (["train", "--preset", "none", "--out", "x"], "'none'"),
         (["train", "--preset", "smoke", "--set", "colour=1", "--out", "x"], "colour"),
         (["animate", "none.wav", "nor this.wav", "--out", "x"], "none.wav, nor this.wav"),

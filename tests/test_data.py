@@ -171,8 +171,12 @@ def test_limiting_twice_is_limiting_once(own_texts):
 
 
 def test_open_dataset_names_what_it_cannot_open():
-    with pytest.raises(BadInput, match="'vocaset'.*demo"):
+    with pytest.raises(BadInput, match="'vocasset'.*vocaset"):
+        open_dataset("vocasset")
+    with pytest.raises(MissingData, match="vocaset is not shipped.*--data-root"):
         open_dataset("vocaset")
+    with pytest.raises(MissingData, match="'nowhere' is not a folder"):
+        open_dataset("biwi", root="nowhere")
     with pytest.raises(BadInput, match="takes no data_root, but 'somewhere'"):
         open_dataset("demo", root="somewhere")
 

@@ -3,38 +3,129 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import os
+from pathlib import Path
 
 from a2f.config import DataConfig
+from a2f.data.assembly import assemble, described, highest_rate
 from a2f.data.clip import SPLITS, Clip, Dataset, Phone
-from a2f.errors import BadInput
+from a2f.data.survey import Survey
+from a2f.errors import BadInput, MissingData
 
-__all__ = ["SPLITS", "Clip", "Dataset", "Phone", "limit", "open_dataset", "rotate", "spread"]
+__all__ = [
+    "DATASETS",
+    "SPLITS",
+    "Clip",
+    "Dataset",
+    "Phone",
+    "described",
+    "limit",
+    "open_configured",
+    "open_dataset",
+    "rotate",
+    "spread",
+    "survey_folder",
+    "usable_rate",
+]
 
-DATASETS = ("demo",)
+DATASETS = ("demo", "vocaset", "biwi", "multiface", "folder")
+SCALINGS = ("subject", "frame")
 
 
-def open_dataset(name: str = "demo", root: str | None = None, fps: float = 30.0) -> Dataset:
+def survey_folder(
+    name: str, root: str | os.PathLike | None, regions: str | os.PathLike | None = None, scaling: str = "subject"
+) -> Survey:
+    """Look into the folder of a data set.
+
+    Parameters
+    ----------
+    name : {"vocaset", "biwi", "multiface", "folder"}
+    root : path-like
+        The data set as its authors deliver it, or in one of the layouts in common use; see the reader of that name.
+    regions : path-like, optional
+        Where lips and upper face are (`a2f.data.region_files`); what lies in `root` under its usual name otherwise.
+    scaling : {"subject", "frame"}
+        BIWI only: one centre and scale a subject, or one a frame as much published work has it.
+
+    Raises
+    ------
+    BadInput, MissingData
+        If there is no such data set, no folder was given, or none of its layouts is in there.
+    """
+    if name not in DATASETS[1:]:
+        raise BadInput(f"no data set is called {name!r}; there are {', '.join(DATASETS)}")
+    if root is None:
+        raise MissingData(f"data set {name} is not shipped: give the folder that holds it as data_root (--data-root)")
+    if not Path(root).is_dir():
+        raise MissingData(f"data_root {str(root)!r} is not a folder; give the one that holds {name}")
+    if scaling not in SCALINGS:
+        raise BadInput(f"scaling is {scaling!r}, expected one of {', '.join(SCALINGS)}")
+    given = None if regions is None else Path(regions)
+    if name == "biwi":
+        from a2f.data import biwi
+
+        return biwi.survey(Path(root), regions=given, scaling=scaling)
+    if scaling != "subject":
+        raise BadInput(f"scaling={scaling!r} is for biwi; {name} comes in its own unit")
+    reader = importlib.import_module(f"a2f.data.{name}")
+    return reader.survey(Path(root), regions=given)
+
+
+def open_dataset(
+    name: str = "demo",
+    root: str | os.PathLike | None = None,
+    fps: float | None = 30.0,
+    *,
+    split: str | None = None,
+    regions: str | os.PathLike | None = None,
+    scaling: str = "subject",
+) -> Dataset:
     """Open a data set by name.
 
     Parameters
     ----------
-    name : {"demo"}
-    root : str, optional
+    name : {"demo", "vocaset", "biwi", "multiface", "folder"}
+        "folder" is one's own recordings (`a2f.data.folder`).
+    root : path-like, optional
         The folder that holds it; the demo corpus is shipped and takes none.
-    fps : float
+    fps : float, optional
+        The recorded frame rate or a whole fraction of it; None is the recorded one.
+    split : str, optional
+        A name in `a2f.data.splits`; the data set's first by default.
+    regions, scaling
+        As for `survey_folder`.
 
     Raises
     ------
-    BadInput
-        If there is no such data set, or the demo corpus is given a folder.
+    BadInput, MissingData
+        If there is no such data set, it is not in the folder, or it cannot be used as asked for.
     """
-    if name not in DATASETS:
-        raise BadInput(f"no data set is called {name!r}; there are {', '.join(DATASETS)}")
-    if root:
-        raise BadInput(f"the demo corpus is shipped with a2f and takes no data_root, but {root!r} was given")
+    if name != "demo":
+        return assemble(survey_folder(name, root, regions, scaling), fps, split)
+    wrong = {"data_root": root, "split": split, "regions": regions}
+    for what, value in wrong.items():
+        if value:
+            raise BadInput(f"the demo corpus is shipped with a2f and takes no {what}, but {str(value)!r} was given")
     from a2f.data.demo import open_demo
 
-    return open_demo(fps)
+    return open_demo(60.0 if fps is None else fps)
+
+
+def open_configured(config: DataConfig, root: str | os.PathLike | None = None) -> Dataset:
+    """Open the data set that a configuration names, with its frame rate, split, regions and size."""
+    opened = open_dataset(
+        config.dataset, root, config.fps, split=config.split, regions=config.regions, scaling=config.scaling
+    )
+    return limit(opened, config)
+
+
+def usable_rate(name: str, root: str | os.PathLike | None, wanted: float) -> float:
+    """Return the highest frame rate that a data set offers and that is not above the wanted one.
+
+    Frames are left out and never invented: 30 of VOCASET's 60, all 25 of BIWI's where 30 are wanted.
+    """
+    return highest_rate(60.0 if name == "demo" else survey_folder(name, root).fps, wanted)
 
 
 def limit(dataset: Dataset, config: DataConfig) -> Dataset:

@@ -125,6 +125,8 @@ class Dataset:
         Names of the rows of `basis`.
     rotation : int
         How often the subjects' roles have moved on (`a2f.data.rotate`).
+    split_source : str
+        Who divides the data set so.
     """
 
     name: str
@@ -134,6 +136,7 @@ class Dataset:
     synthetic: bool
     unit_names: tuple[str, ...] = field(default=())
     rotation: int = 0
+    split_source: str = "its own"
 
     def split(self, name: str) -> list[Clip]:
         """Return the clips of a split, in order."""

@@ -101,7 +101,7 @@ class Audio2Face(FaceModel):
         """Return the objective of Eq. 4 and its data term."""
         predicted = self.features(batch.audio, batch.template, self.style(batch.style))
         data = data_loss(self.embedding.frame_error(predicted, batch.target), config.loss)
-        objective = data + config.sparsity_weight * self.embedding.sparsity()  # Eq. 4
+        objective = config.data_weight * data + config.sparsity_weight * self.embedding.sparsity()  # Eq. 4
         if self.aperture is not None:
             lips = self.aperture.loss(self, predicted, batch.target, batch.template)
             objective = objective + config.aperture_weight * lips

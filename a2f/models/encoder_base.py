@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,11 @@ class AudioEncoder(nn.Module):
     def forward(self, waveform: Tensor) -> Tensor:
         """Map waveforms (B, S) at 16 kHz to features (B, T_a, C_audio)."""
         raise TypeError(f"{type(self).__name__} has to define forward")
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie."""
+        return next(chain(self.parameters(), self.buffers()), torch.empty(0)).device
 
     def freeze(self, frozen: bool = True) -> None:
         """Let no gradient, or every gradient, into the pretrained weights.

@@ -128,4 +128,4 @@ class FaceModel(nn.Module):
             raise BadInput(f"{type(self).__name__} was made without training subjects and has no identities")
         if subject.min() < 0 or subject.max() >= len(self.subjects):
             raise BadInput(f"subjects are {subject.tolist()}, expected 0 to {len(self.subjects) - 1}")
-        return nn.functional.one_hot(subject, len(self.subjects)).to(self.data_std.dtype)
+        return nn.functional.one_hot(subject, len(self.subjects)).to(self.data_std)
