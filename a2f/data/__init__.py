@@ -160,7 +160,8 @@ def rotate(dataset: Dataset, rotation: int) -> Dataset:
     Raises
     ------
     BadInput
-        If the data set has another rotation already: its own splits cannot be told any more.
+        If the data set has another rotation already, so that its own splits cannot be told any more, or a subject has
+        several roles.
     """
     if rotation == dataset.rotation:
         return dataset
@@ -168,6 +169,13 @@ def rotate(dataset: Dataset, rotation: int) -> Dataset:
         raise BadInput(
             f"data set {dataset.name} has rotation {dataset.rotation} and cannot be given {rotation}; open it anew"
         )
+    for subject in dataset.subjects:
+        own = [split for split in SPLITS if any(c.subject == subject for c in dataset.split(split))]
+        if len(own) > 1:
+            raise BadInput(
+                f"data set {dataset.name} cannot be rotated: subject {subject} stands in {' and '.join(own)}, and a "
+                "rotation gives every subject one role"
+            )
     ring = [(subject, split) for split in SPLITS for subject in dict.fromkeys(c.subject for c in dataset.split(split))]
     step = rotation * sum(split == SPLITS[-1] for _, split in ring)
     roles = {ring[(place + step) % len(ring)][0]: split for place, (_, split) in enumerate(ring)}

@@ -86,9 +86,9 @@ def _division(survey: Survey, name: str | None) -> Split:
 
 
 def frames_with_sound(recording: Recording, fps: float) -> int:
-    """Return how many frames a recording has, counted from the start, that have both a face and sound."""
+    """Return how many frames of a recording, from its start, have both a face and sound; half a frame may be missing."""
     heard = recording.num_samples * fps / recording.sample_rate
-    return min(recording.num_frames, int(heard + 1e-6))
+    return min(recording.num_frames, int(heard + 0.5))
 
 
 def _clip(survey: Survey, recording: Recording, role: str, step: int, name: str) -> Clip | None:
