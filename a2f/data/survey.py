@@ -92,6 +92,8 @@ class Survey:
     findings : tuple of Finding
     splits : dict of str to sequence of str, optional
         Subjects by role, where the owner of the data says who is what; None where published splits apply.
+    synthetic : bool
+        True where the owner says that the motion was generated.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Survey:
     recordings: tuple[Recording, ...] = ()
     findings: tuple[Finding, ...] = ()
     splits: dict[str, Sequence[str]] | None = None
+    synthetic: bool = False
 
     @property
     def usable(self) -> bool:
