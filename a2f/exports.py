@@ -70,7 +70,12 @@ class Exports:
         """Write ``frame_0001.obj`` and so on into a folder, with eight decimals."""
         write_obj_sequence(folder, self.vertices, self.topology, progress=progress)
 
-    def to_arkit_csv(self, path: str | os.PathLike, units: str | os.PathLike | None = None) -> float:
+    def to_arkit_csv(
+        self,
+        path: str | os.PathLike,
+        units: str | os.PathLike | None = None,
+        template: np.ndarray | None = None,
+    ) -> float:
         """Write ARKit's 52 strengths a frame as the Live Link Face app does, solved by bounded least squares.
 
         Parameters
@@ -79,6 +84,8 @@ class Exports:
         units : path-like, optional
             An ``.npz`` with face units on this topology, ``basis`` (R, N, 3) and ``names``; the demo faces' own units
             by default, which only fit the demo topology.
+        template : ndarray, (N, 3), optional
+            The face at rest; by default what the blendshapes move, or without blendshapes the first frame.
 
         Returns
         -------
@@ -97,6 +104,7 @@ class Exports:
                     "units, an npz with basis (R, N, 3) and names"
                 )
             basis, names = faces.unit_basis, faces.unit_names
-        weights, residual = fit_blendshapes(self.vertices, self.template, basis, names)
+        template = self.template if template is None else self.topology.check_vertices(template, "the template")
+        weights, residual = fit_blendshapes(self.vertices, template, basis, names)
         write_arkit_csv(path, weights, names, self.fps)
         return float(residual.max())

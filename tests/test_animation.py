@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from a2f import animation as module
-from a2f.animation import Animation, SideBySide
+from a2f.animation import FOLDERS, FORMATS, Animation
 from a2f.errors import BadInput, MissingData
 from a2f.export.video import probe_mp4
 from a2f.mesh import Topology
+from a2f.side_by_side import SideBySide
 
 FRAMES, FEATURES, RATE = 12, 3, 16_000
 
@@ -100,6 +101,32 @@ def test_the_file_can_be_read_without_a2f(tmp_path, animation):
         posed = np.tensordot(stored["weights"], stored["basis"], axes=1)
         motion = stored["vertices"] - stored["vertices"][0]
         np.testing.assert_allclose(posed - posed[0], motion, atol=1e-5)
+
+
+def test_the_template_is_what_the_blendshapes_move(animation):
+    drawn = animation.template + np.tensordot(animation.weights, animation.basis, axes=1)
+    np.testing.assert_allclose(drawn, animation.vertices, atol=1e-5)
+    assert animation.template.dtype == np.float32 and not animation.template[:, 2].any(), "flat"
+    np.testing.assert_array_equal(make(**BARE).template, animation.vertices[0])
+
+
+def test_weights_of_other_vertices_have_no_template(tmp_path, animation):
+    wrong = make(weights=animation.weights[::-1])
+    with pytest.raises(BadInput, match="not one template.*differs by .* cm; give the weights of these vertices"):
+        wrong.to_glb(tmp_path / "a.glb")
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_programs_files_say_how_far_off_they_are(tmp_path, animation):
+    """Two shapes for a motion along one direction are exact; one for noise is not."""
+    assert animation.to_glb(tmp_path / "a.glb") <= 1e-4 * 5 and animation.to_glb(tmp_path / "a.glb", "svd", 1) <= 1e-3
+    noise = np.random.default_rng(0).normal(size=animation.vertices.shape).astype(np.float32)
+    noisy = make(**BARE | {"vertices": animation.vertices + noise})
+    assert noisy.to_glb(tmp_path / "a.glb", "svd", 1) > 1 > 1e-3 > noisy.to_glb(tmp_path / "a.glb")
+    with pytest.raises(BadInput, match="basis is 'pca', expected 'exact' or 'svd'"):
+        animation.to_glb(tmp_path / "b.glb", basis="pca")
+    np.savez(tmp_path / "units.npz", basis=animation.basis[:1], names=["jawOpen"])
+    assert animation.to_arkit_csv(tmp_path / "a.csv", units=tmp_path / "units.npz") > 0.1
 
 
 def rewritten(path, **changes) -> None:
@@ -279,7 +306,26 @@ def test_export_writes_each_format(tmp_path, animation, monkeypatch):
     assert probe_mp4(paths[1]).audio_codec == "aac"
 
 
-@pytest.mark.parametrize("formats, named", [(["npz", "fbx"], "'fbx' is unknown; there are mp4, npz"), ([], "unknown")])
+def test_every_format_writes_what_it_is_called(tmp_path):
+    """Files `<stem>.<format>`, and a folder `<stem>-<format>` for sequences of meshes."""
+    from a2f.data.faces import load_faces
+
+    faces = load_faces()
+    unit = faces.unit_basis[[faces.unit("jawOpen")]]
+    weights = np.float32([[0], [0.5]])
+    still = Animation(faces.mean + weights[..., None] * unit, 30, faces.topology, basis=unit, weights=weights)
+    formats = [name for name in FORMATS if name != "mp4"]
+    paths = still.export(formats, tmp_path, "hello")
+    assert sorted(paths) == sorted(tmp_path.iterdir())
+    for name, path in zip(formats, paths, strict=True):
+        assert path.name == (f"hello-{name}" if name in FOLDERS else f"hello.{name}")
+        assert path.is_dir() == (name in FOLDERS), name
+        assert {file.name for file in path.glob("*")} == {f"frame_000{n}.{name}" for n in (1, 2)} or path.is_file()
+
+
+@pytest.mark.parametrize(
+    "formats, named", [(["npz", "fbx"], "'fbx' is unknown; there are mp4, npz, glb"), ([], "unknown")]
+)
 def test_an_unknown_format_is_refused_before_anything_is_written(tmp_path, animation, formats, named):
     with pytest.raises(BadInput, match=named):
         animation.export(formats, tmp_path / "new", "hello")

@@ -32,6 +32,8 @@ def write_pc2(path: str | os.PathLike, vertices: np.ndarray) -> None:
     vertices = np.asarray(vertices, dtype="<f4")
     if vertices.ndim != 3 or vertices.shape[2] != 3 or len(vertices) == 0:
         raise BadInput(f"the vertices to write have shape {vertices.shape}, expected (T, N, 3) with T of at least 1")
+    if not np.isfinite(vertices).all():
+        raise BadInput("the vertices to write hold coordinates that are not finite")
     # magic, version, points, first frame, frames a sample, samples
     header = struct.pack("<12siiffi", b"POINTCACHE2\0", 1, vertices.shape[1], 0.0, 1.0, len(vertices))
     with atomic_path(path) as temporary:

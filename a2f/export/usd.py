@@ -66,6 +66,8 @@ def write_usd(
     vertices = topology.check_vertices(vertices, "the vertices to write")
     if vertices.ndim != 3 or len(vertices) == 0:
         raise BadInput(f"the vertices to write have shape {vertices.shape}, expected (T, N, 3) with T of at least 1")
+    if not 0 < fps < np.inf:
+        raise BadInput(f"fps is {fps}, expected a positive number")
     with atomic_path(path) as temporary:
         temporary.unlink()  # a stage is made only where no file is
         stage = Usd.Stage.CreateNew(str(temporary))
