@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
     MissingData
         If the file is not there.
     BadInput
-        If it is not a whole file of that kind, or holds no faces.
+        If it is not a whole file of that kind, or holds no faces, or coordinates that are not finite.
     """
     path = Path(path)
     if not path.is_file():
@@ -41,6 +42,8 @@ def read_mesh(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if faces.min() < 0 or faces.max() >= len(vertices):
         wrong = faces.min() if faces.min() < 0 else faces.max()
         raise BadInput(f"{path}: a face names vertex {wrong}, but there are {len(vertices)}; the file may be cut")
+    if not np.isfinite(vertices).all():
+        raise BadInput(f"{path} holds coordinates that are not finite")
     return vertices.astype(np.float32), faces.astype(np.int32)
 
 
@@ -51,14 +54,16 @@ def _read_obj(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with open(path, encoding="utf-8", errors="replace") as file:
             for line in file:
                 if line.startswith("v "):
-                    points.append(line.split()[1:4])
+                    points += line.split()[1:4]
                 elif line.startswith("f "):
-                    corners.append([int(corner.split("/", 1)[0]) for corner in line.split()[1:]])
+                    corners.append(line)
         vertices = np.array(points, dtype=np.float64).reshape(-1, 3)
-    except ValueError as error:
+        # what follows a slash names texture and normal
+        polygons = [line.split()[1:] for line in re.sub(r"/\S*", "", "".join(corners)).splitlines()]
+        triangles = [(face[0], face[i], face[i + 1]) for face in polygons for i in range(1, len(face) - 1)]
+        faces = np.array(triangles, dtype=np.int64).reshape(-1, 3)
+    except (ValueError, OverflowError) as error:
         raise BadInput(f"{path} is not a whole .obj file: {error}") from None
-    triangles = [(face[0], face[i], face[i + 1]) for face in corners for i in range(1, len(face) - 1)]
-    faces = np.array(triangles, dtype=np.int64).reshape(-1, 3)
     # counted from 1, or from the end where below zero; 0 names nothing
     return vertices, np.where(faces > 0, faces - 1, np.where(faces < 0, faces + len(vertices), -1))
 

@@ -53,6 +53,8 @@ class Recording:
     num_samples : int
         S, known without reading the sound.
     style, text : str
+    key : str
+        The name, where subject and sentence alone do not make one: BIWI's sentences are said in two styles.
     """
 
     subject: str
@@ -64,11 +66,12 @@ class Recording:
     num_samples: int
     style: str | None = None
     text: str = ""
+    key: str = ""
 
     @property
     def name(self) -> str:
         """Unique in the survey, and fit for a file's name."""
-        return f"{self.subject}_{self.sentence}"
+        return self.key or f"{self.subject}_{self.sentence}"
 
 
 @dataclass(frozen=True, eq=False)
