@@ -15,6 +15,7 @@ import numpy as np
 
 from a2f.config import Config, baseline
 from a2f.data import Dataset, open_configured
+from a2f.determinism import one_thread
 from a2f.evaluation import BESIDE, METRICS, evaluate, means
 from a2f.features import FeatureCache
 from a2f.files import read_json, write_json
@@ -139,10 +140,7 @@ def _holds_all(result: dict, entry: Entry) -> bool:
 
 
 def _start_worker() -> None:
-    """Make a worker use one thread, and end when the process that started it ends, however that happens."""
-    import torch
-
-    torch.set_num_threads(1)
+    """Make a worker end when the process that started it ends, however that happens."""
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
@@ -153,6 +151,7 @@ def _prepare(config: Config, root: str | None, folder: Path, progress: bool) -> 
     FeatureCache(load_audio_encoder(config.model), folder / "features").prepare(dataset.clips, progress)
 
 
+@one_thread()
 def _run(entry: Entry, folder: str, root: str | None) -> None:
     """Train one entry and write its results, in a process of its own."""
     config = entry.config

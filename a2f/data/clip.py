@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from a2f.determinism import one_product_thread
 from a2f.errors import BadInput
 from a2f.mesh import Topology
 
@@ -106,7 +107,8 @@ class Clip:
         """Return the faces of some frames, (frames, N, 3) float32, without making or reading the others."""
         if self.coefficients is None:
             return self.read_vertices(frames)
-        return self.template + np.tensordot(self.coefficients[frames], self.basis, axes=1)
+        with one_product_thread():
+            return self.template + np.tensordot(self.coefficients[frames], self.basis, axes=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from a2f.data.assets import asset
+from a2f.determinism import one_product_thread
 from a2f.errors import BadInput
 from a2f.mesh import Topology
 
@@ -47,7 +48,8 @@ class Faces:
             raise BadInput(
                 f"identity coefficients have shape {coefficients.shape}, expected at most ({len(self.identity_basis)},)"
             )
-        return self.mean + np.tensordot(coefficients, self.identity_basis[: len(coefficients)], axes=1)
+        with one_product_thread():
+            return self.mean + np.tensordot(coefficients, self.identity_basis[: len(coefficients)], axes=1)
 
     def unit(self, name: str) -> int:
         """Return the row of a face unit."""

@@ -1,0 +1,43 @@
+"""Digits do not depend on how many threads a process may use."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from a2f.determinism import one_product_thread, one_thread
+
+DIGEST = """
+import hashlib
+import numpy as np
+from a2f.data import open_dataset
+clip = open_dataset().split("test")[0]
+print(hashlib.sha256(clip.template.tobytes() + clip.vertices_at(np.arange(8)).tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "5"])
+def test_faces_have_the_same_digits_on_any_number_of_threads(threads):
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", DIGEST], env=os.environ | {"OMP_NUM_THREADS": count}, capture_output=True, text=True,
+            check=True,
+        ).stdout
+        for count in ("1", threads)
+    ]  # fmt: skip
+    assert len(found[0]) == 65 and found[0] == found[1]
+
+
+def test_threads_are_given_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with one_thread(), one_product_thread():
+            assert torch.get_num_threads() == 1
+            assert np.allclose(np.eye(3) @ np.ones((3, 2)), 1)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
