@@ -81,7 +81,6 @@ class Python2Pickler(pickle._Pickler):
         short = len(raw) < 256
         self.write(b"U" + bytes([len(raw)]) if short else b"T" + len(raw).to_bytes(4, "little"))
         self.write(raw)
-        self.memoize(raw)
 
     def save_str(self, text: str) -> None:
         self.save_bytes(text.encode("latin1"))
