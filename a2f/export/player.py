@@ -4,8 +4,8 @@ The page is our own WebGL2 rather than a library's: no Python package carries th
 audio clock, a page must work without a network, and nothing is copied into this repository. Frames follow the sound's
 clock, so picture and sound cannot drift apart; between two frames it interpolates linearly.
 
-Motion is stored as a mean face and the fewest principal components that keep every coordinate within a tolerance,
-in 16-bit steps, gzipped. A model's own blendshapes would be stored with more columns than a sentence needs.
+Motion is stored as a mean face and the fewest components that keep every vertex within a tolerance, in
+16-bit steps, gzipped. A model's own blendshapes would be stored with more columns than a sentence needs.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ import numpy as np
 
 from a2f.errors import BadInput
 from a2f.export.render import VIEWS, vertex_colours
+from a2f.export.shapes import face_size, largest_error, reduce_basis
 from a2f.files import atomic_path
 from a2f.mesh import Topology
 
 TOLERANCE = 1e-4  # of the face's largest extent: a twentieth of a pixel on a face of 480
-_MOST_FRAMES = 600  # that components are computed from
 
 
 class Moving(Protocol):
@@ -186,23 +186,22 @@ def _several(animations: Moving | Sequence[Moving]) -> list[Moving]:
 
 
 def _motion(vertices: np.ndarray, block: _Block) -> tuple[dict[str, Any], float]:
-    """Store a motion (T, N, 3); returns what the page needs to rebuild it, and the largest error of a coordinate."""
-    frames = vertices.reshape(len(vertices), -1).astype(np.float32)
-    extent = np.ptp(vertices[0], axis=0).max()
-    tolerance = TOLERANCE * max(float(extent), 1e-30)
+    """Store a motion (T, N, 3); returns what the page needs to rebuild it, and the largest distance from the original.
 
-    mean = frames.mean(axis=0, dtype=np.float64).reshape(-1, 3)
+    Half of the tolerance is for components left out, half for rounding.
+    """
+    mean = vertices.mean(axis=0, dtype=np.float64)
     low = mean.min(axis=0)
-    unit = np.maximum(np.ptp(mean, axis=0), 1e-30) / 65535
+    unit = np.maximum(np.ptp(mean, axis=0), np.finfo(np.float32).tiny) / 65535
     stored_mean = np.round((mean - low) / unit).astype(np.uint16)
-    residual = frames - (low + unit * stored_mean).reshape(-1).astype(np.float32)
-
-    components, weights = _components(residual, tolerance / 2)
-    # no sum of rounding errors exceeds half the tolerance, unless 16 bits are too few for that
-    step = tolerance / max(float(np.abs(weights).sum(axis=1).max(initial=0)), 1.0)
-    step = max(step, float(np.abs(components).max(initial=0)) / 32767)
+    template = (low + unit * stored_mean).astype(np.float32)
+    components, weights, _ = reduce_basis(vertices, template, None, tolerance=TOLERANCE / 2)
+    weights = np.ascontiguousarray(weights, dtype=np.float32)
+    # the sum of a coordinate's rounding errors is at most half a step times the sum of weights
+    most = max(float(np.abs(weights).sum(axis=1).max()), 1.0)
+    step = TOLERANCE * max(face_size(template), np.finfo(np.float32).tiny) / (np.sqrt(3) * most)
+    step = max(step, float(np.abs(components).max()) / 32767)
     stored = np.round(components / step).astype(np.int16)
-    error = float(np.abs(residual - weights @ (step * stored.astype(np.float32))).max())
     entry = {
         "mean": block.add(stored_mean),
         "low": low.tolist(),
@@ -212,32 +211,7 @@ def _motion(vertices: np.ndarray, block: _Block) -> tuple[dict[str, Any], float]
         "rank": len(stored),
         "step": step,
     }
-    return entry, error
-
-
-def _components(residual: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the fewest principal components (K, 3 N) and weights (T, K) of a motion (T, 3 N) within a tolerance.
-
-    The weights of each component reach 1 at most. Long motions give their components from evenly spread frames.
-    """
-    chosen = np.linspace(0, len(residual) - 1, min(len(residual), _MOST_FRAMES)).round().astype(int)
-    sample = residual[chosen].astype(np.float64)
-    values, vectors = np.linalg.eigh(sample @ sample.T)
-    components, weights = [], []
-    left = residual.copy()
-    for index in np.argsort(values)[::-1]:
-        if np.abs(left).max() <= tolerance or values[index] <= 1e-12 * values.max():
-            break
-        component = (vectors[:, index] @ sample).astype(np.float32)
-        component /= np.linalg.norm(component)
-        weight = left @ component
-        left -= weight[:, None] * component
-        largest = float(np.abs(weight).max())
-        components.append(component * largest)
-        weights.append(weight / largest)
-    if not components:
-        return np.zeros((0, residual.shape[1]), np.float32), np.zeros((len(residual), 0), np.float32)
-    return np.stack(components), np.ascontiguousarray(np.stack(weights, axis=1), dtype=np.float32)
+    return entry, largest_error(vertices, template, step * stored.astype(np.float32), weights)
 
 
 def _camera(points: np.ndarray, topology: Topology) -> dict[str, Any]:
