@@ -36,7 +36,8 @@ class Exports:
             The model's own blendshapes, or the leading singular vectors of the motion, where few targets are wanted.
             An animation without blendshapes takes as many singular vectors as the error asks for.
         k : int or None
-            How many of those, for "svd"; None for as few as keep the error within 1e-4 of the face's size.
+            How many of those, for "svd"; None for as few as keep the error within 1e-4 of the face's size. Where
+            weights have both signs, the file has one target more (`a2f.export.shapes.to_sliders`).
 
         Returns
         -------

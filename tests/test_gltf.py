@@ -14,7 +14,7 @@ from a2f.animation import Animation
 from a2f.data.faces import load_faces
 from a2f.errors import BadInput
 from a2f.export.gltf import write_glb
-from a2f.export.shapes import face_size, largest_error, reduce_basis, thin_basis
+from a2f.export.shapes import face_size, largest_error, reduce_basis, thin_basis, to_sliders
 from a2f.export.surface import linear_colours
 from a2f.mesh import Topology
 
@@ -42,6 +42,7 @@ class Glb:
         self.template = self.read(self.primitive["attributes"]["POSITION"])
         self.basis = np.stack([self.read(target["POSITION"]) for target in self.primitive["targets"]])
         self.weights = self.read(sampler["output"]).reshape(len(self.times), -1)
+        assert (self.weights >= 0).all() and (self.weights <= 1).all(), "Blender clamps sliders there"
 
     def _array(self, view: int, offset: int, kind: int, count: int, width: int) -> np.ndarray:
         start = self.json["bufferViews"][view].get("byteOffset", 0) + offset
@@ -113,6 +114,41 @@ def test_weights_and_times_are_the_animation_s(tmp_path, animation):
     np.testing.assert_allclose(glb.times[:, 0], np.arange(FRAMES) / RATE, rtol=1e-6)
     assert glb.json["nodes"][0]["name"] == "talking" and len(glb.mesh["extras"]["targetNames"]) == len(UNITS)
     assert glb.json["asset"]["extras"] == {"fps": RATE, "frames": FRAMES, "origin": "a2f", "unit": "m"}
+
+
+def test_weights_of_both_signs_become_sliders(tmp_path):
+    """What is the same in every frame is one shape more, so that the mesh itself stays the face at rest."""
+    plain = talking()
+    animation = talking(basis=-2 * plain.basis, weights=-0.5 * plain.weights[::-1], vertices=plain.vertices[::-1])
+    shaken = np.float32([3, -2, 1, 1]) * animation.weights + np.float32([0.5, 0, 0, 0])
+    mixed = talking(
+        basis=animation.basis,
+        weights=shaken,
+        vertices=load_faces().mean + np.tensordot(shaken, animation.basis, axes=1),
+    )
+    for moving, names in ((animation, 4), (mixed, 5)):
+        told = moving.to_glb(tmp_path / "face.glb")
+        glb = Glb(tmp_path / "face.glb")
+        assert len(glb.mesh["extras"]["targetNames"]) == len(glb.basis) == names
+        assert (glb.mesh["extras"]["targetNames"][-1] == "offset") == (names == 5)
+        np.testing.assert_allclose(1000 * glb.template, load_faces().mean, atol=1e-4)
+        errors = np.linalg.norm(1000 * glb.faces() - moving.vertices, axis=-1)
+        assert told == pytest.approx(errors.max(), abs=1e-4) and told <= 1e-4 * face_size(load_faces().mean)
+    assert (glb.weights[:, -1] == 1).all()
+
+
+def test_sliders_say_the_same_motion():
+    rng = np.random.default_rng(0)
+    basis = rng.normal(size=(4, 10, 3)).astype(np.float32)
+    columns = [rng.uniform(*ends, 20) for ends in ((-3, 5), (-4, -1), (0.2, 0.7), (2, 9))]
+    weights = np.stack(columns, axis=1).astype(np.float32)
+    shapes, sliders, has_offset = to_sliders(basis, weights)
+    assert has_offset and shapes.shape == (5, 10, 3) and sliders.min() >= 0 and sliders.max() == 1
+    drawn = [np.tensordot(w, b, axes=1) for w, b in ((weights, basis), (sliders, shapes))]
+    np.testing.assert_allclose(*drawn, atol=1e-5)
+    np.testing.assert_array_equal(shapes[2], basis[2])
+    np.testing.assert_array_equal(sliders[:, 2], weights[:, 2])
+    assert not to_sliders(basis[1:], weights[:, 1:])[2], "turned round, no offset is needed"
 
 
 def test_targets_hold_only_what_moves(tmp_path, animation):

@@ -20,8 +20,8 @@ from a2f.mesh import Topology
 def write_pc2(path: str | os.PathLike, vertices: np.ndarray) -> None:
     """Write a PC2 point cache, which Blender's Mesh Cache modifier and 3ds Max play on a mesh of the same vertices.
 
-    That mesh is any frame of `write_obj_sequence`, imported with its vertices in their order. In the modifier choose
-    the axes of the import: forward -Z, up Y.
+    That mesh is any frame of `write_obj_sequence`, imported as it is; the modifier's axes stay as they are, too, since
+    Blender turns the object and not its vertices.
 
     Parameters
     ----------

@@ -1,7 +1,8 @@
 """A moving face as one GLB file: a template, sparse morph targets and the weights that move them.
 
 Blender, Unity, Unreal and web viewers read it. The targets are blendshapes, so the file stays small and can be edited:
-each shape is one slider. glTF 2.0 has no sound; the normals are the template's in every frame.
+each shape is one slider from 0 to 1 (`a2f.export.shapes.to_sliders`). glTF 2.0 has no sound; the normals are the
+template's in every frame. Frame 0 is frame 0 of a Blender scene whose frame rate was set to the animation's before.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import numpy as np
 
 from a2f.errors import BadInput
-from a2f.export.shapes import TOLERANCE, face_size, largest_error, thin_basis
+from a2f.export.shapes import TOLERANCE, face_size, largest_error, thin_basis, to_sliders
 from a2f.export.surface import linear_colours, vertex_normals
 from a2f.files import atomic_path
 from a2f.mesh import Topology
@@ -39,7 +40,7 @@ def write_glb(
         In the topology's unit, y up, looking along +z; written in metres where the topology knows its unit.
     basis : ndarray, (K, N, 3)
     weights : ndarray, (T, K)
-        Frame i is at i / fps seconds, between frames they are linear.
+        Frame i is at i / fps seconds, between frames they are linear. Written within 0 and 1.
     fps : float
     topology : Topology
         Its parts give the colours.
@@ -68,12 +69,18 @@ def write_glb(
         raise BadInput(f"weights {weights.shape} must hold finite numbers for one frame and one shape at least")
     if not 0 < fps < np.inf:
         raise BadInput(f"fps is {fps}, expected a positive number")
+    if vertices is None:
+        vertices = template + np.tensordot(weights, basis, axes=1)
+    basis, weights, has_offset = to_sliders(basis, weights)
     scale = topology.metres_per_unit or 1.0
     kept = thin_basis(basis, weights, tolerance * face_size(template))
     targets = (scale * np.where(kept[..., None], basis, 0)).astype(np.float32)
     rest = (scale * template).astype(np.float32)
     content = _Content()
     mesh = _mesh(content, rest, targets, kept, topology, name)
+    mesh.extras = {"targetNames": [f"shape_{number:03d}" for number in range(len(targets) - has_offset)]}
+    if has_offset:
+        mesh.extras["targetNames"].append("offset")
     animation = _animation(content, weights, fps, name)
     extras = {
         "fps": float(fps),
@@ -83,8 +90,6 @@ def write_glb(
     }
     with atomic_path(path) as temporary:
         content.save(temporary, mesh, animation, name, extras)
-    if vertices is None:
-        vertices = template + np.tensordot(weights, basis, axes=1)
     return largest_error(np.asarray(vertices), rest / scale, targets / scale, weights)
 
 
@@ -192,8 +197,7 @@ def _mesh(content: _Content, rest: np.ndarray, targets: np.ndarray, kept: np.nda
     primitive = pygltflib.Primitive(
         attributes=attributes, indices=triangles, material=0, targets=[{"POSITION": at} for at in described]
     )
-    shapes = [f"shape_{number:03d}" for number in range(len(targets))]
-    return pygltflib.Mesh(name=name or "face", primitives=[primitive], extras={"targetNames": shapes})
+    return pygltflib.Mesh(name=name or "face", primitives=[primitive])
 
 
 def _animation(content: _Content, weights: np.ndarray, fps: float, name: str):

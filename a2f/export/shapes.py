@@ -87,6 +87,39 @@ def largest_error(vertices: np.ndarray, template: np.ndarray, basis: np.ndarray,
     return found
 
 
+def to_sliders(basis: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Say the same motion with weights within 0 and 1, which programs clamp at (Blender and Unity do).
+
+    Shapes whose weights lie there already are kept. Others are scaled, and turned round where their weights are never
+    positive. Where weights have both signs they start from their smallest, and one more shape, the last, always at 1,
+    holds what all of these together add.
+
+    Parameters
+    ----------
+    basis : ndarray, (K, N, 3)
+    weights : ndarray, (T, K)
+
+    Returns
+    -------
+    basis : ndarray, (K, N, 3) or (K + 1, N, 3) float32
+    weights : ndarray, (T, K) or (T, K + 1) float32
+    has_offset : bool
+        Whether there is that last shape.
+    """
+    basis, weights = basis.astype(np.float64), weights.astype(np.float64)
+    sign = np.where(weights.max(axis=0) <= 0, -1.0, 1.0)
+    basis, weights = sign[:, None, None] * basis, sign * weights + 0.0  # + 0.0: no negative zeros
+    low = np.minimum(weights.min(axis=0), 0)
+    reach = np.maximum(weights.max(axis=0) - low, 1)
+    offset = np.tensordot(low, basis, axes=1)
+    basis, weights = reach[:, None, None] * basis, np.clip((weights - low) / reach, 0, 1)
+    has_offset = bool((low < 0).any())
+    if has_offset:
+        basis = np.concatenate([basis, offset[None]])
+        weights = np.concatenate([weights, np.ones((len(weights), 1))], axis=1)
+    return basis.astype(np.float32), weights.astype(np.float32), has_offset
+
+
 def thin_basis(basis: np.ndarray, weights: np.ndarray, allowed: float) -> np.ndarray:
     """Return which displacements matter, (K, N) bool.
 
