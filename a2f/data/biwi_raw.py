@@ -13,9 +13,9 @@ import numpy as np
 
 from a2f.data.biwi_names import FPS, missing, sentence_of
 from a2f.data.biwi_scale import PER_HEAD, biwi_topology, in_heads, root_area
-from a2f.data.mesh_files import read_mesh
 from a2f.data.numbered_frames import FrameFile, longest_stretch, read_stretch, shown
 from a2f.data.sound_files import Sound, sound_file
+from a2f.data.subject_meshes import read_subject_meshes
 from a2f.data.survey import GAP, NOTE, PROBLEM, Finding, Recording, Survey
 from a2f.errors import BadInput, MissingData
 
@@ -30,7 +30,7 @@ def survey(root: Path, regions: Path | None, defaults: Sequence[tuple[str, Path]
     try:
         scans, faces = _scans(root / "rigid_scans", findings)
     except (BadInput, MissingData) as error:
-        return Survey("biwi", LAYOUT, None, FPS, findings=(Finding(PROBLEM, str(error)),))
+        return Survey("biwi", LAYOUT, None, FPS, findings=(*findings, Finding(PROBLEM, str(error))))
     findings.append(Finding(NOTE, f"heads are scaled by {scaling}: one unit is a thousandth of the head's size"))
     adjust = {s: _by_frame(faces) if scaling == "frame" else _by_subject(scan, faces) for s, scan in scans.items()}
     recordings: list[Recording] = []
@@ -51,27 +51,18 @@ def survey(root: Path, regions: Path | None, defaults: Sequence[tuple[str, Path]
 
 
 def _scans(folder: Path, findings: list[Finding]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Read the neutral scans, turned; one that has another mesh than the first is a problem."""
-    scans, faces = {}, None
-    paths = sorted(folder.glob("*.obj"))
-    for path in paths:
+    """Read the neutral scans and turn them."""
+    scans, faces, found = read_subject_meshes(sorted(folder.glob("*.obj")))
+    findings += found
+    for subject in list(scans):
         try:
-            vertices, own = read_mesh(path)
-            root_area(vertices, own)
+            root_area(scans[subject], faces)
         except BadInput as error:
-            findings.append(Finding(GAP, f"subject {path.stem} has no template: {error}"))
-            continue
-        faces = own if faces is None else faces
-        if len(vertices) != len(next(iter(scans.values()), vertices)) or not np.array_equal(own, faces):
-            findings.append(
-                Finding(PROBLEM, f"{path} has {len(vertices)} vertices and {len(own)} triangles that are not those of "
-                                 f"{paths[0].name}; all subjects have to share one mesh")  # fmt: skip
-            )
-            continue
-        scans[path.stem] = vertices * HALF_TURN
+            findings.append(Finding(GAP, f"subject {subject} has no template: {error}"))
+            del scans[subject]
     if not scans:
         raise MissingData(f"no template can be read: {folder}/<subject>.obj gives each subject's, and the triangles")
-    return scans, faces
+    return {subject: scan * HALF_TURN for subject, scan in scans.items()}, faces
 
 
 def _sequences(folder: Path, findings: list[Finding]) -> Iterator[tuple[str, str, Path]]:
