@@ -101,10 +101,28 @@ class Session:
 
         return open_configured(self.preset.data, self.data_root)
 
+    def use_demo_corpus(self) -> None:
+        """Work on the demo corpus whatever data set was given, and say so.
+
+        For notebooks about what is shipped or stored: the model in the box, and studies that were run on that corpus.
+        """
+        if self.dataset_name != "demo":
+            print(f"this notebook is about the demo corpus; data set {self.dataset_name} is not looked at")
+            self.dataset_name, self.data_root, self.preset = "demo", None, named_preset(self.preset_name)
+            self.__dict__.pop("dataset", None)
+
     @property
     def synthetic(self) -> bool:
-        """True when the numbers come from the synthetic demo corpus."""
-        return self.dataset_name == "demo"
+        """True when the numbers come from generated motion: the demo corpus, or a folder whose owner calls it so."""
+        return self.dataset_name == "demo" or self.dataset.synthetic
+
+    @property
+    def data_label(self) -> str:
+        """What the data are called in captions and claims."""
+        if self.dataset_name == "demo":
+            return "synthetic demo corpus"
+        known = {"vocaset": "VOCASET", "biwi": "BIWI", "multiface": "Multiface", "folder": "own recordings"}
+        return ("synthetic " if self.synthetic else "") + known[self.dataset_name]
 
     @property
     def progress(self) -> bool:
@@ -119,11 +137,20 @@ class Session:
             "preset": self.preset_name,
             "dataset": self.dataset_name,
             "synthetic": self.synthetic,
+            **self._data(),
             "seed": self.seed,
             "versions": versions(),
             "seconds": round(time.perf_counter() - self._start, 1),
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
+
+    def _data(self) -> dict[str, Any]:
+        """Return regions, split and sizes of real data; those of the shipped corpus never change."""
+        if self.dataset_name == "demo":
+            return {}
+        from a2f.data import described
+
+        return {"data": described(self.dataset)}
 
     def save_figure(self, figure: Any, name: str, numbers: Mapping[str, Any], caption: str) -> None:
         """Write `figures/<name>.png` and `figures/<name>.json`.

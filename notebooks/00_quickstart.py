@@ -23,7 +23,7 @@
 
 # %% tags=["parameters"]
 preset = "demo"  # demo, smoke, paper or release
-dataset = "demo"  # the embedded, synthetic corpus
+dataset = "demo"  # the embedded, synthetic corpus; or vocaset, biwi, multiface, folder
 data_root = None  # folder of a data set that is not embedded
 seed = 0
 out_dir = "../build"
@@ -33,6 +33,7 @@ wav = None  # your own recording; None: the sample sentence that comes with the 
 from a2f.session import Session
 
 session = Session.from_parameters(globals(), notebook="00_quickstart", extra=["wav"])
+session.use_demo_corpus()
 session
 
 # %% [markdown]

@@ -25,7 +25,7 @@
 
 # %% tags=["parameters"]
 preset = "demo"  # demo, smoke, paper or release
-dataset = "demo"  # the embedded, synthetic corpus
+dataset = "demo"  # the embedded, synthetic corpus; or vocaset, biwi, multiface, folder
 data_root = None  # folder of a data set that is not embedded
 seed = 0
 out_dir = "../build"
@@ -51,7 +51,7 @@ face = dataset.topology.region("face")
 stds = np.stack([motion_std(clip.vertices[:, face]) for clip in dataset.clips])
 speakers = [clip.subject for clip in dataset.clips]
 modes = [clip.style for clip in dataset.clips]
-print(f"{len(stds)} clips of {len(set(speakers))} speakers, {stds.shape[1]} vertices; mean std {stds.mean():.2f} mm")
+print(f"{len(stds)} clips of {len(set(speakers))} speakers, {stds.shape[1]} vertices; mean std {stds.mean():.2f} {dataset.topology.unit}")
 
 # %% [markdown]
 # ## Neighbours
@@ -60,7 +60,7 @@ print(f"{len(stds)} clips of {len(set(speakers))} speakers, {stds.shape[1]} vert
 # vertex count alike.
 
 # %%
-logs = np.log(stds + 0.05)  # mm; below that a vertex counts as still
+logs = np.log(stds + 0.05)  # in the data set's unit; below that a vertex counts as still
 spaces = {"std": stds, "log std": logs}
 drawn = {name: embed_tsne(space, seed=session.seed) for name, space in spaces.items()}
 purity = {"speaker": neighbour_purity(stds, speakers, k=1), "mode": neighbour_purity(stds, modes, k=1)}
@@ -111,7 +111,10 @@ figure
 # %%
 if session.preset_name == "demo" and session.dataset_name == "demo":
     assert purity["speaker"].value >= 0.6, purity["speaker"]
-assert purity["speaker"].value > 1.5 * purity["speaker"].chance, purity["speaker"]
+found = purity["speaker"]
+tells = found.value > 1.5 * found.chance
+print(f"clips {'lie' if tells else 'do not lie'} next to clips of their speaker: {found.value:.2f}, {found.chance:.2f} by chance")
+assert tells or not session.synthetic  # a corpus that was made so must show it
 
 # %% [markdown]
 # ## What differs from the paper

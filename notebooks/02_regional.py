@@ -23,7 +23,7 @@
 
 # %% tags=["parameters"]
 preset = "demo"  # demo, smoke, paper or release
-dataset = "demo"  # the embedded, synthetic corpus
+dataset = "demo"  # the embedded, synthetic corpus; or vocaset, biwi, multiface, folder
 data_root = None  # folder of a data set that is not embedded
 seed = 0
 out_dir = "../build"
@@ -46,9 +46,12 @@ from a2f.observations import region_correlation
 from a2f.regions import name_regions, partition_regions, places_in_order
 
 dataset = session.dataset
-topology, face = dataset.topology, dataset.topology.region("face")
+topology = dataset.topology
+marked = dataset.name == "demo" or "facial" in topology.regions
+face = topology.region("facial" if "facial" in topology.regions else "face")
+count = 32 if marked else 64  # of a whole head, so that the mouth still gets regions of its own
 neutral = np.mean([clip.template for clip in dataset.split("train")], axis=0)
-labels = partition_regions(neutral, topology.faces, face, n_regions=32, seed=session.seed)
+labels = partition_regions(neutral, topology.faces, face, n_regions=count, seed=session.seed)
 places = name_regions(labels, face, neutral, topology)
 print(", ".join(f"{places.count(place)} {place}" for place in places_in_order(places)))
 
@@ -75,7 +78,7 @@ session.save_figure(
     figure,
     "fig3_region_graph",
     summary,
-    "Correlation graph of 32 facial regions: an edge where the sizes of two regions' movements correlate by 0.5 or more.",
+    f"Correlation graph of {count} facial regions: an edge where the sizes of two regions' movements correlate by 0.5 or more.",
 )
 figure
 
@@ -83,7 +86,9 @@ figure
 # ## Check
 
 # %%
-assert summary["mouth-chin"] > summary["upper-lower"] + 0.1, summary
+together = summary["mouth-chin"] > summary["upper-lower"] + 0.1
+print(f"mouth and chin {'move' if together else 'do not move'} together more than upper and lower face")
+assert together or not session.synthetic, summary  # a corpus that was made so must show it
 assert summary["within regions"] > summary["all pairs"], summary
 
 # %% [markdown]

@@ -22,7 +22,7 @@
 
 # %% tags=["parameters"]
 preset = "demo"  # demo, smoke, paper or release
-dataset = "demo"  # the embedded, synthetic corpus
+dataset = "demo"  # the embedded, synthetic corpus; or vocaset, biwi, multiface, folder
 data_root = None  # folder of a data set that is not embedded
 seed = 0
 out_dir = "../build"
@@ -31,6 +31,7 @@ out_dir = "../build"
 from a2f.session import Session
 
 session = Session.from_parameters(globals(), notebook="10_audio_features")
+session.use_demo_corpus()
 session
 
 # %% [markdown]

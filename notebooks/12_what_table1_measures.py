@@ -27,7 +27,7 @@
 
 # %% tags=["parameters"]
 preset = "demo"  # demo, smoke, paper or release
-dataset = "demo"  # the embedded, synthetic corpus
+dataset = "demo"  # the embedded, synthetic corpus; or vocaset, biwi, multiface, folder
 data_root = None  # folder of a data set that is not embedded
 seed = 0
 out_dir = "../build"
@@ -36,6 +36,7 @@ out_dir = "../build"
 from a2f.session import Session
 
 session = Session.from_parameters(globals(), notebook="12_what_table1_measures")
+session.use_demo_corpus()
 session
 
 # %% [markdown]
@@ -515,7 +516,7 @@ if comparable:
         # another processor rounds otherwise, and training makes of that about what another seed does
         assert change[metric] < 0.15, (metric, again[metric], stored[metric])
     same = max(change.values()) < 1e-6
-    print("equal to 1e-6" if same else "not equal to 1e-6: another processor, library or OMP_NUM_THREADS")
+    print("equal to 1e-6" if same else "not equal to 1e-6: another processor or library")
 else:
     print(
         f"preset {session.preset_name}, {again['lip_mean']:.2f} mm of lip error: not the study's size, so not compared"

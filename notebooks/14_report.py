@@ -23,7 +23,7 @@
 
 # %% tags=["parameters"]
 preset = "demo"  # demo, smoke, paper or release
-dataset = "demo"  # the embedded, synthetic corpus
+dataset = "demo"  # the embedded, synthetic corpus; or vocaset, biwi, multiface, folder
 data_root = None  # folder of a data set that is not embedded
 seed = 0
 out_dir = "../build"
@@ -48,7 +48,7 @@ claims = build_claims(
     sparsity=session.load_result("locality"),
     features=session.load_result("audio_features"),
     measured=session.load_result("what_table1_measures"),
-    data="synthetic demo corpus" if session.synthetic else session.dataset_name,
+    data=session.data_label,
 )
 
 # %% [markdown]

@@ -72,7 +72,7 @@ def assemble(survey: Survey, fps: float | None = None, split: str | None = None)
         survey.topology,
         fps,
         tuple(clip for role in SPLITS for clip in clips[role]),
-        synthetic=False,
+        synthetic=survey.synthetic,
         split_source=division.source,
     )
 
