@@ -31,7 +31,7 @@ FLOORS = [
     {"models"},
     {"data"},
     {"features", "observations", "export", "pretrained", "card"},
-    {"side_by_side", "exports"},
+    {"side_by_side", "exports", "viewer"},
     {"batches", "plotting", "animation", "protocols"},
     {"saved", "methods"},
     {"training", "animator"},
