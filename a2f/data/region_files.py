@@ -27,13 +27,13 @@ from pathlib import Path
 
 import numpy as np
 
+from a2f.data.region_lists import THRESHOLD, as_numbers, read_numbers, vertex_ids
 from a2f.data.region_shapes import geometric_regions
 from a2f.errors import BadInput, MissingData
 from a2f.files import read_json, read_npz, sha256
 
 REQUIRED = ("lips", "upper_face")
 ROLES = (*REQUIRED, "face")
-THRESHOLD = 0.5
 # The stem of a file of one region, by the region it describes.
 NAMES = {
     "lips": ("lips", "lve", "mouth", "mouth_mask", "weighted_mouth", "weighted_mouth_mask"),
@@ -181,75 +181,8 @@ def _folder(path: Path, num_vertices: int) -> list[_Part]:
 
 
 def _one_region(path: Path, role: str, num_vertices: int, threshold: float | None = None) -> _Part:
-    ids, masked = _vertex_ids(_numbers(path), num_vertices, str(path), threshold)
+    ids, masked = vertex_ids(read_numbers(path), num_vertices, str(path), threshold)
     return _Part(role, ids, path, (THRESHOLD if threshold is None else threshold) if masked else None)
-
-
-def _numbers(path: Path) -> np.ndarray:
-    """Return the numbers of a file of one region."""
-    if path.suffix == ".npy":
-        try:
-            return np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise BadInput(f"{path} is not a whole npy file of numbers: {error}") from None
-    if path.suffix == ".json":
-        return _array(read_json(path), str(path))
-    if path.suffix != ".txt":
-        raise BadInput(f"{path} describes regions in no known form; give a .txt, .npy, .json, .npz or FLAME_masks.pkl")
-    try:
-        words = path.read_text(encoding="utf-8").replace(",", " ").split()
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not a text file of numbers: {error}") from None
-    try:
-        return np.array([float(word) for word in words])
-    except ValueError as error:
-        raise BadInput(
-            f"{path} holds something else than numbers ({error}); expected vertex ids or one number a vertex"
-        ) from None
-
-
-def _array(value: object, what: str) -> np.ndarray:
-    try:
-        return np.asarray(value)
-    except ValueError:  # lists of unequal lengths
-        raise BadInput(f"{what} is no plain list of numbers; expected vertex ids or one number a vertex") from None
-
-
-def _vertex_ids(
-    values: np.ndarray, num_vertices: int, what: str, threshold: float | None = None
-) -> tuple[np.ndarray, bool]:
-    """Return the ids that a list or a mask names, sorted and once each, and whether it was a mask."""
-    values = np.asarray(values)
-    if values.ndim == 2 and 1 in values.shape:
-        values = values.ravel()
-    expected = f"vertex ids within 0..{num_vertices - 1} or {num_vertices} numbers from 0 to 1"
-    if values.ndim != 1 or values.dtype.kind not in "biuf":
-        raise BadInput(f"{what} holds {values.dtype} of shape {values.shape}, expected {expected}")
-    if values.size == 0:
-        raise BadInput(f"{what} is empty, expected {expected}")
-    if not np.isfinite(values).all():
-        raise BadInput(f"{what} holds {np.count_nonzero(~np.isfinite(values))} numbers that are not finite")
-    lowest, highest, whole = values.min(), values.max(), (values == np.floor(values)).all()
-    within = 0 <= lowest and highest <= 1
-    # ids 0 and 1 alone make no region, so many zeros and ones are a mask, of the right length or not
-    if values.dtype.kind == "b" or (within and (len(values) > 2 or not whole)):
-        if len(values) != num_vertices:
-            raise BadInput(f"{what} is a mask of {len(values)} vertices, but the mesh has {num_vertices}")
-        ids = np.flatnonzero(values > (THRESHOLD if threshold is None else threshold))
-        if len(ids) == 0:
-            raise BadInput(f"{what} is a mask whose highest number is {float(highest):g}; it takes no vertex at all")
-        return ids.astype(np.int32), True
-    if not whole:
-        raise BadInput(
-            f"{what} holds numbers from {lowest:g} to {highest:g} that are neither whole nor between 0 and 1; "
-            f"expected {expected}"
-        )
-    if lowest < 0 or highest >= num_vertices:
-        wrong = lowest if lowest < 0 else highest
-        raise BadInput(f"{what} names vertex {wrong:.0f}, but the mesh has {num_vertices}; expected {expected}")
-    if threshold is not None:
-        raise BadInput(f"{what} is given a threshold but lists vertex ids; only a mask has a threshold")
-    return np.unique(values).astype(np.int32), False
 
 
 def _described(path: Path, value: dict, num_vertices: int) -> list[_Part]:
@@ -271,7 +204,7 @@ def _described(path: Path, value: dict, num_vertices: int) -> list[_Part]:
                     raise MissingData(f"{where} names {name}, which is not a file in {path.parent}")
                 parts.append(_one_region(file, role, num_vertices, threshold))
         else:
-            ids, masked = _vertex_ids(_array(entry, where), num_vertices, where, threshold)
+            ids, masked = vertex_ids(as_numbers(entry, where), num_vertices, where, threshold)
             parts.append(_Part(role, ids, path, THRESHOLD if masked else None))
     if not parts:
         raise BadInput(f"{path} describes no region; expected one or more of {', '.join(ROLES)}")
@@ -313,7 +246,7 @@ def _flame(path: Path, num_vertices: int) -> list[_Part]:
         raise BadInput(f"{path} holds {held}; expected FLAME's masks, with {', '.join(needed)} among them")
 
     def ids(name: str) -> np.ndarray:
-        return _vertex_ids(masks[name], num_vertices, f"{path}: {name!r}")[0]
+        return vertex_ids(masks[name], num_vertices, f"{path}: {name!r}")[0]
 
     upper = np.union1d(*(ids(name) for name in _FLAME_UPPER))
     for name in _FLAME_EYEBALLS:
@@ -334,4 +267,4 @@ def _topology(path: Path, num_vertices: int) -> list[_Part]:
         raise BadInput(f"{path} holds {', '.join(arrays) or 'nothing'}; expected a topology that a2f wrote")
     if "num_vertices" in arrays and arrays["num_vertices"] != num_vertices:
         raise BadInput(f"{path} describes {arrays['num_vertices']} vertices, but the mesh has {num_vertices}")
-    return [_Part(role, _vertex_ids(ids, num_vertices, f"{path}: {role!r}")[0], path) for role, ids in regions.items()]
+    return [_Part(role, vertex_ids(ids, num_vertices, f"{path}: {role!r}")[0], path) for role, ids in regions.items()]
