@@ -273,6 +273,14 @@ def test_scans_of_different_meshes_are_a_problem(raw: Path):
     assert not survey.usable and "F3.obj has 23369 vertices" in survey.of(PROBLEM)[0]
 
 
+def test_a_scan_in_another_frame_of_reference_is_a_problem(raw: Path):
+    template, faces = layout.subjects()["F3"]
+    (raw / "rigid_scans" / "F3.obj").unlink()
+    layout.write_obj(raw / "rigid_scans" / "F3.obj", template, faces)
+    survey = biwi.survey(raw)
+    assert len(survey.of(PROBLEM)) == 1 and "F3_e01" in survey.of(PROBLEM)[0]
+
+
 def test_without_any_scan_there_is_a_problem_and_no_crash(raw: Path):
     shutil.rmtree(raw / "rigid_scans")
     survey = biwi.survey(raw)

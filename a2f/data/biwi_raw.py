@@ -21,6 +21,7 @@ from a2f.errors import BadInput, MissingData
 
 LAYOUT = "as delivered: faces/*/*/*.vl, rigid_scans, audio"
 HALF_TURN = np.array([1, -1, -1], dtype=np.float32)  # about x: y comes up, z to the front
+APART = 0.15  # heads; a first frame farther from its subject's scan is not in the scan's frame of reference
 COUNTS = {4: "<I", 8: "<Q"}  # the number of vertices before them: tools have written it in 4 or in 8 bytes
 
 
@@ -46,6 +47,7 @@ def survey(root: Path, regions: Path | None, defaults: Sequence[tuple[str, Path]
         findings.append(Finding(GAP, text))
     findings += missing(f"{subject}_{name}" for subject, name, _ in sequences)
     templates = {subject: in_heads(scan, faces) for subject, scan in scans.items()}
+    findings += _apart(templates, recordings)
     topology = biwi_topology(next(iter(templates.values())), faces, regions, defaults)
     return Survey("biwi", LAYOUT, topology, FPS, templates, tuple(recordings), tuple(findings))
 
@@ -82,6 +84,22 @@ def _sequences(folder: Path, findings: list[Finding]) -> Iterator[tuple[str, str
                     names[name] = entry
         for name, entry in sorted(names.items()):
             yield path.name, name, entry
+
+
+def _apart(templates: dict[str, np.ndarray], recordings: Sequence[Recording]) -> list[Finding]:
+    """Compare each subject's first frame with its scan: that both have one frame of reference is not written down."""
+    findings = []
+    for recording in {recording.subject: recording for recording in reversed(recordings)}.values():
+        try:
+            away = recording.read_vertices(slice(0, 1))[0] - templates[recording.subject]
+        except (BadInput, MissingData) as error:
+            findings.append(Finding(PROBLEM, f"{recording.name} cannot be read: {error}"))
+            continue
+        heads = float(np.median(np.linalg.norm(away, axis=1))) / PER_HEAD
+        if heads > APART:
+            text = f"the first frame of {recording.name} lies {heads:.2f} head sizes from its subject's scan (median)"
+            findings.append(Finding(PROBLEM, f"{text}; both have to be turned, placed and scaled alike"))
+    return findings
 
 
 @dataclass(frozen=True)

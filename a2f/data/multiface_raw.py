@@ -123,12 +123,17 @@ def _reduced(root: Path, num_raw: int, findings: list[Finding]) -> MeshTalkTopol
 
 def _faces(folders: Sequence[Path], num_raw: int) -> np.ndarray:
     """Read the triangles from the first .obj of the whole mesh."""
+    refused = ""
     for path in (path for folder in folders for path in (folder / "tracked_mesh").glob("*/*.obj")):
-        vertices, faces = read_mesh(path)
-        if len(vertices) != num_raw:
-            raise BadInput(f"{path} has {len(vertices)} vertices, but most .bin files have {num_raw}")
-        return faces
-    raise MissingData("no .obj lies in tracked_mesh/*/ of any subject; one is needed for the triangles")
+        try:
+            vertices, faces = read_mesh(path)
+        except BadInput as error:
+            refused = f" ({error})"
+            continue
+        if len(vertices) == num_raw:
+            return faces
+        refused = f" ({path} has {len(vertices)} vertices, most .bin files have {num_raw})"
+    raise MissingData(f"no .obj in tracked_mesh/*/ of any subject gives the triangles; one is needed{refused}")
 
 
 def _templates(
