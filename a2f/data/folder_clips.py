@@ -114,7 +114,7 @@ def _archive(path: Path, num_vertices: int) -> FolderClip:
         return vertices[frames].astype(np.float32).reshape(-1, num_vertices, 3)
 
     fps = _number(path, "fps") if "fps" in names else None
-    return FolderClip(shape[0], read_vertices, fps, _sound(path) if "audio" in names else None)
+    return FolderClip(shape[0], read_vertices, fps, _sound(path, names) if "audio" in names else None)
 
 
 def _number(path: Path, name: str) -> float:
@@ -124,8 +124,8 @@ def _number(path: Path, name: str) -> float:
     return float(value.item())
 
 
-def _sound(path: Path) -> Sound:
-    if "sample_rate.npy" not in zipfile.ZipFile(path).namelist():
+def _sound(path: Path, names: set[str]) -> Sound:
+    if "sample_rate" not in names:
         raise BadInput(f"{path} holds audio but no sample_rate; give its Hz as a number beside it")
     rate = int(_number(path, "sample_rate"))
     shape, _ = _shape(path, "audio")
@@ -172,4 +172,5 @@ def _frame(path: Path, num_vertices: int) -> np.ndarray:
 
 def natural_order(path: Path) -> list[str | int]:
     """Return a key that sorts frame2 before frame10."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
+    # texts and numbers in turn
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", path.name))]
