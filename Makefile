@@ -62,8 +62,8 @@ lint: $(STAMP)
 # The seconds that it took are kept: the README quotes them.
 test: lint
 	@mkdir -p build; date +%s > build/.test-started; rm -f build/test-seconds
-	@OMP_NUM_THREADS=1 "$(PY)" -m pytest -n auto --dist loadfile --ignore=tests/test_notebooks.py
-	@"$(PY)" -m pytest tests/test_notebooks.py
+	@OMP_NUM_THREADS=1 "$(PY)" -m pytest -n auto --dist loadfile --ignore=tests/test_notebooks.py --ignore=tests/test_real_data.py
+	@"$(PY)" -m pytest tests/test_real_data.py tests/test_notebooks.py
 	@echo $$(( $$(date +%s) - $$(cat build/.test-started) )) > build/test-seconds
 
 validate: $(STAMP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from a2f.models.whisper import LOG_MEL, LogMelFeatures, WhisperFeatures
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 HUB_NAMES = {"hubert-large": "facebook/hubert-large-ll60k", "wav2vec2-base": "facebook/wav2vec2-base-960h"}
+MODELS = "A2F_MODELS"  # an environment variable
 
 __all__ = ["AudioEncoder", "load_audio_encoder", "resample_features"]
 
@@ -26,7 +28,8 @@ def load_audio_encoder(config: ModelConfig) -> AudioEncoder:
     config : ModelConfig
         ``audio_encoder`` is ``"whisper-tiny-2"`` (bundled), ``"log-mel"`` (a plain spectrogram), ``"ctc-phones"`` (log
         posteriors of a small phone recogniser), ``"hubert-large"``, ``"wav2vec2-base"``, a hub name already in the
-        local cache, or a folder with a HuBERT or wav2vec 2.0 in transformers' format.
+        local cache, or a folder with a HuBERT or wav2vec 2.0 in transformers' format. The two by name may also lie in
+        a folder of that name in the one that the environment's ``A2F_MODELS`` names.
 
     Raises
     ------
@@ -44,7 +47,14 @@ def load_audio_encoder(config: ModelConfig) -> AudioEncoder:
         elif name == CTC_PHONES:
             encoder = CtcFeatures(ASSETS / "encoder", config.normalise_waveform)
         else:
-            source = HUB_NAMES.get(name, name)
-            encoder = HubertFeatures(source, config.audio_final_norm, config.normalise_waveform)
+            encoder = HubertFeatures(_source(name), config.audio_final_norm, config.normalise_waveform)
     encoder.freeze()
     return encoder
+
+
+def _source(name: str) -> str | Path:
+    """Return where a HuBERT or wav2vec 2.0 lies: below ``A2F_MODELS``, else a hub's name or a folder."""
+    models = os.environ.get(MODELS)
+    if models and name in HUB_NAMES and (Path(models) / name).is_dir():
+        return Path(models) / name
+    return HUB_NAMES.get(name, name)

@@ -82,8 +82,9 @@ class HubertFeatures(AudioEncoder):
                 f"audio encoder {source!s} is neither a local folder nor in the local model cache "
                 f"({str(error).splitlines()[0]}). "
                 f"Fetch it once where there is a network, `hf download {source}`, or give the folder that holds its "
-                "config.json and weights as audio_encoder; the bundled encoder is called "
-                f"{BUNDLED!r}"
+                "config.json and weights as audio_encoder (hubert-large and wav2vec2-base may also lie in folders of "
+                "these names below the one that the environment variable A2F_MODELS names); the bundled encoder is "
+                f"called {BUNDLED!r}"
             ) from None
         # transformers draws what the file lacks at random; masking, and with it its vector, is out of use here
         lacking = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
