@@ -48,7 +48,8 @@ def test_frames_between_are_left_out_and_never_invented():
 
 
 @pytest.mark.parametrize(
-    ("recorded", "wanted", "found"), [(60, 30, 30), (60, 60, 60), (25, 30, 25), (30, 60, 30), (50, 30, 25), (60, 25, 20)]
+    ("recorded", "wanted", "found"),
+    [(60, 30, 30), (60, 60, 60), (25, 30, 25), (30, 60, 30), (50, 30, 25), (60, 25, 20)],
 )
 def test_the_highest_rate_not_above_the_wanted_one(recorded, wanted, found):
     assert highest_rate(recorded, wanted) == found

@@ -1,4 +1,4 @@
-"""Real data sets end to end, on small files of their format: Table 1 trains and measures, on the paper's settings too."""
+"""Real data sets end to end, on small files of their format: Table 1 trains and measures, the paper's settings too."""
 
 import sys
 from pathlib import Path
