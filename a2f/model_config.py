@@ -141,6 +141,7 @@ class MeshTalkConfig(EncoderConfig):
     prior_dilations: tuple[int, ...] = (1, 2, 4, 8)
     dropout: float = 0.2
     temperature: float = 1.0  # of the Gumbel softmax
+    noise: float = 1.0  # factor of the Gumbel noise; below one, categories that are likely are drawn more often yet
     samples: int = 5  # faces drawn from the prior and averaged
 
     def __post_init__(self) -> None:
@@ -153,6 +154,7 @@ class MeshTalkConfig(EncoderConfig):
         check(self, "decoder_widths", len(self.decoder_widths) == 3, "three widths")
         count(self, "audio_channels", "latent_dim", "fusion_dim", "heads", "classes", "prior_dim", "samples")
         positive(self, "temperature")
+        check(self, "noise", isinstance(self.noise, (int, float)) and 0 <= self.noise < math.inf, "0 or more")
         check(self, "dropout", 0 <= self.dropout < 1, "0 or more, below 1")
 
 

@@ -54,7 +54,7 @@ def test_a_configuration_that_names_no_method_is_the_papers():
 @pytest.mark.parametrize("method", BASELINES)
 def test_a_baseline_differs_from_its_preset_in_the_network_alone(config, method):
     made = baseline(config, method)
-    if method == "meshtalk" and config.training.schedule == "one_cycle":  # but for the rate, at which it diverges
+    if method == "meshtalk" and config.training.schedule == "one_cycle":  # but for the rate, at which it does not learn
         assert made.training.learning_rate == config.training.learning_rate / 4
         made = made.replace(learning_rate=config.training.learning_rate)
     assert (made.training, made.data, made.seeds) == (config.training, config.data, config.seeds)
@@ -81,6 +81,7 @@ def test_meshtalk_is_narrowed_as_the_preset_narrows_the_paper(config, share):
     assert (model.heads, model.classes) == (16 // share if share < 8 else 4, 128 // share)
     assert (model.audio_channels, model.prior_dim) == (128 // share, 64 // share)
     assert (model.dropout, model.temperature, model.prior_dilations) == (0.2, 1.0, (1, 2, 4, 8))
+    assert model.noise == (0.3 if config.training.schedule == "one_cycle" else 1)
 
 
 @pytest.mark.parametrize("fps", [15, 25, 30, 60])
@@ -228,6 +229,7 @@ def test_bad_values_are_refused_and_named(change):
         (MeshTalkConfig, {"audio_dilations": ()}), (MeshTalkConfig, {"prior_dilations": (1, 0)}),
         (MeshTalkConfig, {"expression_widths": (8,)}), (MeshTalkConfig, {"decoder_widths": (8, 8)}),
         (MeshTalkConfig, {"dropout": 1}), (MeshTalkConfig, {"temperature": 0}), (MeshTalkConfig, {"samples": 0}),
+        (MeshTalkConfig, {"noise": -0.1}), (MeshTalkConfig, {"noise": True}),
         (FaceFormerConfig, {"feature_dim": 12}), (FaceFormerConfig, {"heads": 0}), (FaceFormerConfig, {"period": -1}),
         (FaceFormerConfig, {"dropout": -0.1}), (FaceFormerConfig, {"teacher_forcing": 1}),
     ],

@@ -31,6 +31,9 @@ class MeshTalk(FaceModel):
     - The landmark term of 62 eye points is taken over the region `upper_face`, the masks of the cross-modality term
       are the regions `lips` and `upper_face`: every topology has these.
     - Errors are divided by the mean square displacement of training: 1 is a face that stays at rest.
+    - Audio features are standardised, and initial weights hand on variance (`keep_variance`): few steps are enough.
+    - Gumbel noise may be made smaller (`MeshTalkConfig.noise`, 1 in the release): within few steps the encoders do not
+      grow sure of themselves, and full noise would train the decoder on other categories than they mean.
     - One Adam for all parts without weight decay; no Gaussian smoothing of forehead and neck afterwards.
 
     Parameters
@@ -49,6 +52,7 @@ class MeshTalk(FaceModel):
         self, config: MeshTalkConfig, num_vertices: int, audio_dim: int, subjects: tuple[str, ...] = ()
     ) -> None:
         super().__init__(config, num_vertices, audio_dim, subjects)
+        self.audio_mean, self.audio_std = torch.zeros(audio_dim), torch.ones(audio_dim)  # of the training set
         self.sound_encoder = SoundEncoder(config, audio_dim)
         self.expression_encoder = ExpressionEncoder(config, num_vertices)
         self.fusion = Fusion(config)
@@ -99,12 +103,23 @@ class MeshTalk(FaceModel):
             mask[torch.from_numpy(training.topology.region(name)).long()] = True
 
     def z_scores(self, template: Tensor) -> Tensor:
-        """Return z-scores (B, 3N) of faces (B, N, 3)."""
-        return (template.flatten(1) - self.vertex_mean) / self.vertex_std
+        """Return z-scores (B, 3N) of faces (B, N, 3), divided by the root of 3N: a vector of about unit length.
+
+        The vertices of a head vary together. A step of Adam, which moves all weights on 3N z-scores by the learning
+        rate, would be a leap of what they add up to; with this factor, which the initial weights undo, it is not.
+        """
+        return (template.flatten(1) - self.vertex_mean) / self._deviation()
+
+    def _deviation(self) -> Tensor:
+        return self.vertex_std * (3 * self.num_vertices) ** 0.5
+
+    def sound_code(self, audio: Tensor) -> Tensor:
+        """Return the codes (B, T, latent_dim) of audio features (B, T, C), standardised as in training."""
+        return self.sound_encoder((audio - self.audio_mean) / self.audio_std)
 
     def expression_code(self, motion: Motion, template: Tensor) -> Tensor:
         """Return the expression codes (B, T, latent_dim) of a motion around z-scored templates (B, 3N)."""
-        return self.expression_encoder(motion, template, self.data_std / self.vertex_std)
+        return self.expression_encoder(motion, template, self.data_std / self._deviation())
 
     def loss(self, batch: Batch, config: TrainingConfig) -> tuple[Tensor, Tensor]:
         """Return reconstruction, landmark and cross-modality term plus the prior's, and the reconstruction term.
@@ -121,7 +136,7 @@ class MeshTalk(FaceModel):
         if len(batch.template) < 2:
             raise BadInput("a batch of one item has no other one for the cross-modality loss, expected 2 or more")
         template = self.z_scores(batch.template)
-        sound, expression = self.sound_encoder(batch.audio), self.expression_code(batch.target, template)
+        sound, expression = self.sound_code(batch.audio), self.expression_code(batch.target, template)
         # item by item: as it is, with the expression of another, with the sound of another
         logits = self.fusion(
             torch.cat([sound, sound, sound.roll(1, 0)]), torch.cat([expression, expression.roll(1, 0), expression])
@@ -165,7 +180,7 @@ class MeshTalk(FaceModel):
         Tensor, (B, T, N, 3), in the data set's unit
         """
         generator = torch.Generator().manual_seed(seed)
-        drawn = self.prior.sample(self.sound_encoder(audio), self.config.samples, generator)
+        drawn = self.prior.sample(self.sound_code(audio), self.config.samples, generator)
         return self._decode(drawn, template)
 
     def reconstruct(self, audio: Tensor, template: Tensor, expression: Motion) -> Tensor:
@@ -185,7 +200,7 @@ class MeshTalk(FaceModel):
         frames = torch.arange(audio.shape[1], device=audio.device) % expression.num_frames
         expression = Motion(expression.values[:, frames], expression.basis)
         code = self.expression_code(expression, self.z_scores(template))
-        chosen = self.fusion(self.sound_encoder(audio), code).argmax(-1)
+        chosen = self.fusion(self.sound_code(audio), code).argmax(-1)
         return self._decode(chosen.unsqueeze(0), template)
 
     def _decode(self, codes: Tensor, template: Tensor) -> Tensor:

@@ -11,6 +11,30 @@ from a2f.models.meshtalk_prior import SLOPE, gumbel
 from a2f.models.motion import Motion
 
 WIDTH = 5  # of the audio encoder's convolutions
+GATE_GAIN = 3.0  # of a recurrent layer's input: gates that are half open let about a third of it pass
+LOGIT_GAIN = 2.0  # of the initial log-probabilities, so that Gumbel noise, of deviation 1.3, does not drown them
+
+
+def keep_variance(part: nn.Module) -> None:
+    """Draw a part's initial weights so that its layers hand on the variance of what they read; biases are zero.
+
+    PyTorch's own shrink it in every layer. Of what changes while a face speaks, less than a thousandth would arrive at
+    the categories, and less again at the vertices: categories start as noise, training learns to do without, and they
+    fall together into one. The release takes 50 000 steps; a preset with hundreds needs a better start.
+    """
+    for layer in part.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv1d)):
+            nn.init.kaiming_normal_(layer.weight, a=SLOPE)
+            nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.LSTM):
+            for name, weight in layer.named_parameters():
+                if name.startswith("weight_ih"):
+                    nn.init.normal_(weight, std=GATE_GAIN / weight.shape[1] ** 0.5)
+
+
+def read_vertices(layer: nn.Linear) -> None:
+    """Draw initial weights for a layer that reads z-scores as a vector of about unit length (`MeshTalk.z_scores`)."""
+    nn.init.normal_(layer.weight, std=2**0.5)
 
 
 class SoundEncoder(nn.Module):
@@ -35,6 +59,7 @@ class SoundEncoder(nn.Module):
         )
         self.dropout = config.dropout
         self.output = nn.Linear(channels, config.latent_dim)
+        keep_variance(self)
 
     @property
     def receptive_field(self) -> int:
@@ -69,6 +94,8 @@ class ExpressionEncoder(nn.Module):
         self.first, self.second = nn.Linear(3 * num_vertices, wide), nn.Linear(wide, narrow)
         self.temporal = nn.LSTM(narrow, config.latent_dim, batch_first=True)
         self.output = nn.Linear(config.latent_dim, config.latent_dim)
+        keep_variance(self)
+        read_vertices(self.first)
 
     def forward(self, motion: Motion, template: Tensor, scale: Tensor) -> Tensor:
         """Return codes (B, T, latent_dim).
@@ -77,9 +104,9 @@ class ExpressionEncoder(nn.Module):
         ----------
         motion : Motion
         template : Tensor, (B, 3N)
-            z-scored.
+            What `MeshTalk.z_scores` gives.
         scale : Tensor, (3N,)
-            What turns displacements in the motion's units into differences of z-scores.
+            What turns displacements in the motion's units into differences of these.
         """
         # z-scores of a face are those of its template plus scaled displacements; a basis stays a basis
         hidden = self.first(template).unsqueeze(1) + motion.embed(self.first.weight * scale)
@@ -97,7 +124,7 @@ class Fusion(nn.Module):
 
     def __init__(self, config: MeshTalkConfig) -> None:
         super().__init__()
-        self.heads, self.temperature = config.heads, config.temperature
+        self.heads, self.temperature, self.noise = config.heads, config.temperature, config.noise
         self.layers = nn.Sequential(
             nn.Linear(2 * config.latent_dim, config.fusion_dim),
             nn.LeakyReLU(SLOPE),
@@ -105,6 +132,9 @@ class Fusion(nn.Module):
             nn.LeakyReLU(SLOPE),
             nn.Linear(config.fusion_dim, config.heads * config.classes),
         )
+        keep_variance(self)
+        with torch.no_grad():
+            self.layers[-1].weight.mul_(LOGIT_GAIN)
 
     def forward(self, sound: Tensor, expression: Tensor) -> Tensor:
         """Return (B, T, heads, classes) from two codes (B, T, latent_dim)."""
@@ -115,12 +145,13 @@ class Fusion(nn.Module):
         """Return one-hot categories (B, T, heads, classes).
 
         In training they are drawn, and gradients pass as if they were a softmax (straight-through Gumbel softmax);
-        otherwise they are the most probable ones.
+        otherwise they are the most probable ones. With noise times s, each is drawn as often as its probability to the
+        power 1 / s says: the less noise, the nearer is what the decoder learns from to what it is given afterwards.
         """
         classes = logits.shape[-1]
         if not self.training:
             return F.one_hot(logits.argmax(-1), classes).to(logits)
-        soft = ((logits + gumbel(logits.shape).to(logits)) / self.temperature).softmax(-1)
+        soft = ((logits + self.noise * gumbel(logits.shape).to(logits)) / self.temperature).softmax(-1)
         hard = F.one_hot(soft.argmax(-1), classes).to(logits)
         return hard - soft.detach() + soft
 
@@ -147,6 +178,10 @@ class Decoder(nn.Module):
         self.up = nn.ModuleList([nn.Linear(narrow, middle), nn.Linear(middle, wide)])
         self.output = nn.Linear(wide, size)
         self.vertex_bias = nn.Parameter(torch.zeros(size))
+        keep_variance(self)
+        read_vertices(self.down[0])
+        nn.init.normal_(self.join.weight[:, narrow:], std=(2 / config.heads) ** 0.5)  # one input of each head is 1
+        nn.init.zeros_(self.output.weight)
 
     def hidden(self, codes: Tensor, template: Tensor) -> Tensor:
         """Return what the last layer reads, (M, T, wide).
@@ -156,7 +191,7 @@ class Decoder(nn.Module):
         codes : Tensor, (M, T, heads, classes)
             M is a multiple of B: item m has template m mod B.
         template : Tensor, (B, 3N)
-            z-scored. It passes the first layers once a clip, not once a frame.
+            What `MeshTalk.z_scores` gives. It passes the first layers once a clip, not once a frame.
         """
         skips = [template]
         for layer in self.down:
