@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from a2f.errors import BadInput
+from a2f.export.player import write_html
 from a2f.export.render import render_faces
 from a2f.export.shapes import face_size
 from a2f.export.video import write_mp4
@@ -19,6 +20,7 @@ from a2f.exports import Exports
 from a2f.files import atomic_path, read_npz
 from a2f.mesh import Topology
 from a2f.side_by_side import SideBySide
+from a2f.viewer import Still, Viewer, view
 
 # How far what is left of two frames may differ when their blendshapes are taken away, as a part of the face's size.
 AGREEMENT = 1e-5
@@ -123,6 +125,14 @@ class Animation(Exports):
             total=self.num_frames,
             progress=progress,
         )
+
+    def to_html(self, path: str | os.PathLike, size: int = 480, view: str = "front") -> float:
+        """Write a page that plays it with its sound, offline; returns the largest error in the topology's unit."""
+        return write_html(path, self, size=size, view=view)
+
+    def show(self, **options: Any) -> Viewer | Still:
+        """Return a viewer in a live notebook, else a still picture; `options` are those of `a2f.viewer.view`."""
+        return view(self, **options)
 
     @property
     def template(self) -> np.ndarray:
@@ -254,6 +264,7 @@ FORMATS: dict[str, Callable[[Animation, Path, bool], Any]] = {
     "ply": lambda animation, path, progress: animation.to_ply_sequence(path, progress=progress),
     "obj": lambda animation, path, progress: animation.to_obj_sequence(path, progress=progress),
     "csv": lambda animation, path, progress: animation.to_arkit_csv(path),
+    "html": lambda animation, path, progress: animation.to_html(path),
 }
 # Formats that write a folder, <stem>-<format>; the others write <stem>.<format>.
 FOLDERS = {"ply", "obj"}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from a2f.errors import BadInput
+from a2f.export.player import write_html
 from a2f.export.video import write_mp4
+from a2f.viewer import Still, Viewer, view
 
 
 class SideBySide:
@@ -51,6 +54,14 @@ class SideBySide:
             total=self.num_frames,
             progress=progress,
         )
+
+    def to_html(self, path: str | os.PathLike, size: int = 384, view: str = "front") -> float:
+        """Write a page that plays them together, offline; returns the largest error in the topology's unit."""
+        return write_html(path, self.animations, size=size, view=view)
+
+    def show(self, **options: Any) -> Viewer | Still:
+        """Return a viewer that switches between them, or a still picture; `options` are those of `a2f.viewer.view`."""
+        return view(self.animations, **options)
 
 
 def _label(text: str, width: int, height: int = 28) -> np.ndarray:

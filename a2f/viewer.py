@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from a2f.errors import MissingData
 from a2f.export.player import Moving
 from a2f.export.render import ensure_rendering
 from a2f.export.shown import COLOURINGS, Scene, Shown
@@ -57,6 +58,8 @@ def view(
         If the animations do not belong together, or the colouring or column does not exist.
     RenderingUnavailable
         If this machine cannot draw in 3D.
+    MissingData
+        If a live notebook lacks the packages for its widgets.
     """
     shown = Shown(animations)
     shown.check(colouring, column)
@@ -90,9 +93,11 @@ class Viewer:
     """
 
     def __init__(self, shown: Shown, size: int, colouring: str, column: int) -> None:
-        import ipywidgets as widgets
-        from jupyter_rfb import RemoteFrameBuffer
-
+        try:
+            import ipywidgets as widgets
+            from jupyter_rfb import RemoteFrameBuffer
+        except ImportError as error:
+            raise MissingData(f'the viewer needs {error.name}: run `pip install "a2f[notebooks]"`') from None
         ensure_rendering()
         self._loop = asyncio.get_running_loop()
         self._shown, self._scene, self._asked = shown, Scene(shown, size), False

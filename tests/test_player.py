@@ -83,11 +83,25 @@ def test_stored_motion_keeps_its_tolerance_whatever_moves():
         assert error <= player.TOLERANCE * np.ptp(vertices[0], axis=0).max() + finest
 
 
+def test_writing_returns_the_error_that_the_page_states(tmp_path, spoken):
+    error = write_html(tmp_path / "page.html", spoken)
+    assert 0 < error < 0.03
+    assert f"truth within {error:.2g} mm of the original" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 def test_wrong_input_is_refused(spoken):
     with pytest.raises(BadInput, match="no animation"):
         player_html([])
     with pytest.raises(BadInput, match="front, three-quarter, left"):
         player_html(spoken, view="behind")
+
+
+def test_animations_write_themselves(tmp_path, spoken, silent):
+    spoken.to_html(tmp_path / "one.html")
+    assert (tmp_path / "one.html").read_text(encoding="utf-8") == player_html(spoken)
+    assert spoken.export(["html"], tmp_path, "hello") == [tmp_path / "hello.html"]
+    spoken.side_by_side([silent]).to_html(tmp_path / "two.html")
+    assert len(header((tmp_path / "two.html").read_text(encoding="utf-8"))["animations"]) == 2
 
 
 def test_in_a_notebook_the_page_is_a_frame_that_holds_all_of_it(spoken):

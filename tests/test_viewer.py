@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from a2f import viewer as module
 from a2f.animation import Animation
 from a2f.data.faces import load_faces
-from a2f.errors import BadInput, RenderingUnavailable
+from a2f.errors import BadInput, MissingData, RenderingUnavailable
 from a2f.export.render import Renderer
 from a2f.export.shown import Scene, Shown
 from a2f.viewer import Still, Viewer, view
@@ -202,6 +203,12 @@ def test_without_a_live_notebook_there_is_a_still(pair, monkeypatch):
     assert np.abs(first[30:].astype(int) - last[30:]).max() > 50, "the jaw opens"
 
 
+def test_animations_show_themselves(pair):
+    one = pair["model"].show()
+    both = pair["model"].side_by_side([pair["truth"]]).show(colouring="std")
+    assert one.picture.shape[0] == 200 and both.picture.shape[0] == 400
+
+
 @pytest.mark.parametrize("name, value", [("A2F_STATIC", "1"), ("A2F_NOTEBOOK", "01_composite"), ("CI", "true")])
 def test_a_kernel_that_no_one_watches_is_not_live(monkeypatch, name, value):
     for other in ("A2F_STATIC", "A2F_NOTEBOOK", "CI"):
@@ -231,6 +238,12 @@ def test_what_does_not_belong_together_is_refused(pair):
         view(pair, colouring="column", column=1)
     with pytest.raises(BadInput, match="no animation has a basis"):
         view(pair["truth"], colouring="column")
+
+
+def test_a_missing_widget_package_is_named(pair, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jupyter_rfb", None)
+    with pytest.raises(MissingData, match=r"jupyter_rfb: run `pip install \"a2f\[notebooks\]\"`"):
+        drive(pair, None)
 
 
 def test_a_machine_that_cannot_draw_says_so(pair, monkeypatch):

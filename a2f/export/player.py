@@ -56,7 +56,8 @@ class Player:
 
     def __init__(self, animations: Moving | Sequence[Moving], size: int = 480, view: str = "front") -> None:
         self._page = player_html(animations, size=size, view=view)
-        self._width, self._height = size * len(_several(animations)) + 16, size + 110
+        # the rest is for names, controls and two lines of text
+        self._width, self._height = size * len(_several(animations)) + 16, size + 150
 
     def _repr_html_(self) -> str:
         return (
@@ -87,9 +88,13 @@ def player_html(animations: Moving | Sequence[Moving], *, size: int = 480, view:
     BadInput
         If no animation is given, or the view is unknown.
     """
+    return _page(_several(animations), size, view)[0]
+
+
+def _page(animations: list[Moving], size: int, view: str) -> tuple[str, float]:
+    """Return the page, and the largest distance of a vertex in it from the original."""
     from a2f.data.assets import asset
 
-    animations = _several(animations)
     if view not in VIEWS:
         raise BadInput(f"view is {view!r}, expected one of {', '.join(VIEWS)}")
     block = _Block()
@@ -97,12 +102,13 @@ def player_html(animations: Moving | Sequence[Moving], *, size: int = 480, view:
     sounds = [animation for animation in animations if animation.audio is not None]
     duration = max([duration, *(len(animation.audio) / animation.sample_rate for animation in sounds)])
     topologies: list[Topology] = []
-    entries, notes = [], []
+    entries, notes, errors = [], [], []
     for animation in animations:
         if not any(animation.topology is known for known in topologies):
             topologies.append(animation.topology)
         motion, error = _motion(animation.vertices, block)
         unit = animation.topology.unit
+        errors.append(error)
         notes.append(f"{animation.name or 'motion'} within {error:.2g} {unit} of the original")
         entries.append(
             {
@@ -135,14 +141,23 @@ def player_html(animations: Moving | Sequence[Moving], *, size: int = 480, view:
     text = json.dumps(header, allow_nan=False, ensure_ascii=False).replace("<", "\\u003c")
     page = asset("player.html").read_text(encoding="utf-8")
     parts = {"TITLE": html.escape(title), "HEADER": text, "PAYLOAD": block.packed()}
-    return re.sub("__(TITLE|HEADER|PAYLOAD)__", lambda mark: parts[mark[1]], page)
+    return re.sub("__(TITLE|HEADER|PAYLOAD)__", lambda mark: parts[mark[1]], page), max(errors)
 
 
-def write_html(path: str | os.PathLike, animations: Moving | Sequence[Moving], **options: Any) -> None:
-    """Write `player_html` of these animations and options to a file."""
-    page = player_html(animations, **options)
+def write_html(
+    path: str | os.PathLike, animations: Moving | Sequence[Moving], *, size: int = 480, view: str = "front"
+) -> float:
+    """Write `player_html` of these animations to a file.
+
+    Returns
+    -------
+    float
+        The largest distance of a vertex in the page from the original, in the topology's unit.
+    """
+    page, error = _page(_several(animations), size, view)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
+    return error
 
 
 def open_in_browser(animations: Moving | Sequence[Moving], **options: Any) -> Path:
