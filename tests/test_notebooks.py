@@ -27,6 +27,7 @@ EXPECTED = [
     "06_sparsity",
     "10_audio_features",
     "12_what_table1_measures",
+    "13_your_own_data",
     "14_report",
 ]
 MOST_BYTES = 2_000_000

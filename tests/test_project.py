@@ -39,7 +39,7 @@ FLOORS = [
     {"animate"},
     {"evaluation"},
     {"study", "comparison", "verdicts"},
-    {"claims", "differences"},
+    {"claims", "differences", "estimates"},
     {"origin", "parameters", "readme", "notebooks"},
     {"session", "execute", "studies", "reported"},
     {"reproduce"},
@@ -260,3 +260,9 @@ def test_readme_links_lead_somewhere():
     local = [one or two for one, two in targets if "://" not in (one or two)]
     missing = [target for target in local if not (ROOT / target).exists()]
     assert not missing
+
+
+def test_the_memory_in_the_readme_is_the_measured_one():
+    measured = json.loads((ROOT / "tools" / "memory.json").read_text())
+    assert measured["frames"] == 100_000 and measured["generated"]
+    assert f"held {measured['beyond_imports_gb']:.2f} GB" in (ROOT / "README.md").read_text(encoding="utf-8")
