@@ -197,6 +197,7 @@ def test_while_it_plays_frames_follow_the_sound_and_are_fluent(open_page, spoken
         assert -1e-6 <= late < 6
     rate = page.evaluate("a2f.fps_measured")
     print(f"{rate:.0f} frames a second at fineness {page.evaluate('a2f.fineness')}")
+    assert rate > 10, "28 to 34 on software GL while both cores had other work"
     page.wait_for_function("a2f.paused()", timeout=10_000)
     assert page.evaluate("a2f.frame") == spoken.num_frames - 1
     page.click("#play")
