@@ -13,9 +13,11 @@ import nbformat
 import pytest
 
 from a2f import notebooks as nb
+from a2f.files import read_json
 from a2f.parameters import PARAMETERS
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
 SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 EXPECTED = [
     "00_quickstart",
@@ -58,6 +60,28 @@ def test_smoke_run_is_complete(smoke):
         code = [cell for cell in executed.cells if cell.cell_type == "code"]
         assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), source.stem
     assert (smoke / "figures" / "report.json").is_file()
+
+
+def test_all_notebooks_run_on_vocaset(tmp_path):
+    """On a small copy with made-up heads: every notebook runs, and every figure says which data it shows."""
+    from layouts.vocaset import write_export, write_masks
+
+    root = tmp_path / "vocaset"
+    write_export(root, sentences=[f"sentence{i:02d}" for i in (1, 2, 3, 21, 22, 23, 24, 25)])
+    write_masks(root)
+    command = [sys.executable, "-m", "a2f.cli", "reproduce", "--preset", "smoke", "--dataset", "vocaset"]
+    command += ["--data-root", str(root), "--out", str(tmp_path / "build")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    origins = [
+        read_json(path)["origin"] for path in (tmp_path / "build" / "smoke-vocaset" / "figures").glob("*.json")
+        if path.name != "timings.json"
+    ]  # fmt: skip
+    assert {origin["dataset"] for origin in origins} == {"vocaset", "demo"}
+    for origin in origins:
+        assert origin["synthetic"] == (origin["dataset"] == "demo")
+        if origin["dataset"] == "vocaset":
+            assert "FLAME_masks.pkl" in origin["data"]["region_source"] and origin["data"]["vertices"] == 5023
 
 
 def test_replay_gives_the_same_output(smoke, tmp_path):
