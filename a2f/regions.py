@@ -152,6 +152,39 @@ def name_regions(labels: np.ndarray, ids: np.ndarray, vertices: np.ndarray, topo
     return [PLACES[best] for best in counts.argmax(axis=1)]
 
 
+def named_partition(
+    vertices: np.ndarray, topology: Topology, ids: np.ndarray, n_regions: int = 32, seed: int = 0
+) -> tuple[np.ndarray, list[str]]:
+    """Cut a part of a mesh into regions of which some are the mouth's and some the chin's, and name them.
+
+    Where scalp and neck are cut up too, 32 regions are too coarse for a mouth: they are doubled until it has its own.
+
+    Returns
+    -------
+    labels : ndarray, (V,) int64
+        As of `partition_regions`.
+    places : list of str
+        As of `name_regions`.
+
+    Raises
+    ------
+    BadInput
+        If regions of a hundredth of the part, or of four vertices, are still too coarse.
+    """
+    wanted = {"mouth", "chin", "upper"}
+    for count in (n_regions * 2**doubling for doubling in range(4)):
+        if 4 * count > len(ids):
+            break
+        labels = partition_regions(vertices, topology.faces, ids, count, seed)
+        places = name_regions(labels, ids, vertices, topology)
+        if wanted <= set(places):
+            return labels, places
+    raise BadInput(
+        f"no cut of the {len(ids)} vertices into {n_regions} to {8 * n_regions} regions gives mouth, chin and upper face "
+        f"regions of their own; lips have {len(topology.region('lips'))} vertices ({topology.region_source}): are they there?"
+    )
+
+
 def region_centres(labels: np.ndarray, ids: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     """Return the mean position of each region's vertices, (R, 3)."""
     own = np.asarray(vertices, dtype=np.float64)[ids]

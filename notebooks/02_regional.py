@@ -43,16 +43,13 @@ session
 import numpy as np
 
 from a2f.observations import region_correlation
-from a2f.regions import name_regions, partition_regions, places_in_order
+from a2f.regions import named_partition, places_in_order
 
 dataset = session.dataset
 topology = dataset.topology
-marked = dataset.name == "demo" or "facial" in topology.regions
 face = topology.region("facial" if "facial" in topology.regions else "face")
-count = 32 if marked else 64  # of a whole head, so that the mouth still gets regions of its own
 neutral = np.mean([clip.template for clip in dataset.split("train")], axis=0)
-labels = partition_regions(neutral, topology.faces, face, n_regions=count, seed=session.seed)
-places = name_regions(labels, face, neutral, topology)
+labels, places = named_partition(neutral, topology, face, n_regions=32, seed=session.seed)
 print(", ".join(f"{places.count(place)} {place}" for place in places_in_order(places)))
 
 # %% [markdown]
@@ -78,7 +75,7 @@ session.save_figure(
     figure,
     "fig3_region_graph",
     summary,
-    f"Correlation graph of {count} facial regions: an edge where the sizes of two regions' movements correlate by 0.5 or more.",
+    f"Correlation graph of {len(places)} facial regions: an edge where the sizes of two regions' movements correlate by 0.5 or more.",
 )
 figure
 

@@ -150,7 +150,7 @@ session.save_figure(
     figure,
     "table1",
     numbers,
-    f"Table 1 on the {session.data_label}: mean over seeds and 95 % interval; lower is better.",
+    f"Table 1, {session.data_label}: mean over seeds and 95 % interval; lower is better.",
 )
 by_sequence = {
     name: [{key: result[key] for key in ("seed", "steps", "seconds", "parameters", "test")} for result in found]

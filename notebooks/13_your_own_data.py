@@ -92,13 +92,14 @@ figure
 # command line. Seconds of training on nine clips: enough to see that everything fits, not to speak well.
 
 # %%
-from a2f.config import on_dataset, preset
+from a2f.config import PAPER, SMOKE, on_dataset
 from a2f.data import described, limit
 from a2f.evaluation import evaluate, means
 from a2f.methods import floors, load_method
 from a2f.training import train
 
-config = on_dataset(preset("smoke"), "folder", data.fps).replace(batch_size=2, epochs=4 if session.preset_name == "smoke" else 24)
+config = on_dataset(SMOKE, "folder", data.fps)
+config = config.replace(batch_size=2, epochs=4 if session.preset_name == "smoke" else 24)
 run = train(config, limit(data, config.data), session.runs / "own_recordings", seed=session.seed, progress=session.progress)
 found = {"trained": means(evaluate(load_method(run, data, session.runs / "features"), data))}
 found |= {floor.name: means(evaluate(floor, data)) for floor in floors(data)}
@@ -161,7 +162,7 @@ for name, vertices, clips, seconds, fps in (
     ("biwi", 23370, 190, 5.0, 25.0),
     ("multiface", 6172, 412, 3.4, 30.0),
 ):
-    print(f"{name:10s} {estimate(on_dataset(preset('paper'), name, fps), vertices, clips, seconds)}")
+    print(f"{name:10s} {estimate(on_dataset(PAPER, name, fps), vertices, clips, seconds)}")
 
 # %% [markdown]
 # Faces are read from disk crop by crop and never as a whole: `tools/measure_memory.py` trains an epoch on a generated

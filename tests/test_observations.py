@@ -369,3 +369,19 @@ def test_lips_that_come_together_during_p_b_m_are_counted(dataset):
     assert closure_share(opening, clip, limit=0.1) == 0.0
     assert closure_share(opening[: round(0.1 * clip.fps)], clip) == 0.0
     assert closure_share(opening, dataclasses.replace(clip, phones=())) is None
+
+
+def test_a_cut_gets_finer_until_the_mouth_has_regions_of_its_own():
+    from a2f.data import open_dataset
+    from a2f.regions import named_partition
+
+    clip = open_dataset().split("train")[0]
+    topology, everything = clip.topology, np.arange(clip.topology.num_vertices)
+    labels, places = named_partition(clip.template, topology, topology.region("face"), 32, seed=0)
+    np.testing.assert_array_equal(
+        labels, partition_regions(clip.template, topology.faces, topology.region("face"), 32, 0)
+    )
+    coarse, named = named_partition(clip.template, topology, everything, 12, seed=0)
+    assert {"mouth", "chin", "upper"} <= set(named) and len(named) == coarse.max() + 1 >= 12
+    with pytest.raises(BadInput, match="8 to 64 regions.*are they there"):
+        named_partition(clip.template, topology, topology.region("upper_face"), 8)
