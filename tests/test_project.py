@@ -25,6 +25,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FLOORS = [
     {"errors"},
     {"files", "determinism"},
+    {"receipts"},
     {"model_config"},
     {"config", "mesh", "audio"},
     {"metrics", "regions", "locality", "neighbours"},
@@ -34,15 +35,16 @@ FLOORS = [
     {"viewer"},
     {"side_by_side", "exports"},
     {"batches", "plotting", "animation", "protocols"},
-    {"saved", "methods"},
+    {"saved", "methods", "jobs"},
     {"training", "animator"},
     {"animate"},
     {"evaluation"},
     {"study", "comparison", "verdicts"},
     {"claims", "differences", "estimates"},
     {"origin", "parameters", "readme", "notebooks"},
-    {"session", "execute", "studies", "reported"},
+    {"session", "execute", "studies", "reported", "ratings"},
     {"reproduce"},
+    {"commands"},
     {"cli"},
 ]
 
