@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+import a2f
 from a2f.animation import Animation
 from a2f.animator import Animator, load
-from a2f.audio import read_audio
 from a2f.data import Clip, Dataset, open_dataset
+from a2f.data.mesh_files import read_mesh
 from a2f.errors import A2FError, BadInput, MissingData
+from a2f.jobs import Job, Outcome, animate_one, plan
+from a2f.receipts import digest
 
-__all__ = ["Animator", "animate", "load"]
+__all__ = ["Animator", "animate", "animate_each", "load"]
+
+# A face this many times larger or smaller than the model's own is in another unit: heads differ by a factor of 2.
+OTHER_UNIT = 20.0
 
 
-def _template(source: str | None, animator: Animator) -> np.ndarray:
+def _template(source: str | None, animator: Animator, dataset: Callable[[], Dataset]) -> np.ndarray:
     """Return the face to move: a mesh file, an .npy of vertices, or the data set's first test subject."""
     if source is None:
-        return _dataset(animator).split("test")[0].template
+        return dataset().split("test")[0].template
     path = Path(source)
     if not path.is_file():
         raise MissingData(
@@ -32,28 +40,104 @@ def _template(source: str | None, animator: Animator) -> np.ndarray:
             vertices = np.load(path, allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise BadInput(f"template {source} cannot be read: {error}") from None
+        if not isinstance(vertices, np.ndarray) or vertices.dtype.kind not in "fiu":
+            raise BadInput(f"template {source} holds no array of numbers; expected vertices (N, 3)")
     else:
-        import trimesh
+        vertices, _ = read_mesh(path)
+    vertices = animator.topology.check_vertices(vertices, f"template {source}")
+    if vertices.ndim != 2:
+        raise BadInput(f"template {source} has shape {vertices.shape}, expected ({animator.topology.num_vertices}, 3)")
+    _check_size(vertices, animator, f"template {source}")
+    return vertices
 
-        try:
-            vertices = trimesh.load(path, process=False, force="mesh").vertices
-        except Exception as error:  # trimesh raises whatever its many loaders raise
-            raise BadInput(f"template {source} cannot be read as a mesh: {error}") from None
-    return animator.topology.check_vertices(vertices, f"template {source}")
+
+def _check_size(vertices: np.ndarray, animator: Animator, what: str) -> None:
+    """Refuse a face (N, 3) in another unit than the model's, metres where it learned from millimetres."""
+    found = float((vertices - vertices.mean(axis=0)).std(dtype=np.float64))
+    own, unit = float(animator.model.data_std), animator.topology.unit
+    if found == 0:
+        raise BadInput(f"{what} has all of its vertices in one place")
+    if not own / OTHER_UNIT <= found <= own * OTHER_UNIT:
+        raise BadInput(
+            f"{what} has coordinates that spread by {found:.3g} about their centre, the faces that the model learned "
+            f"from by {own:.3g} {unit} (standard deviation): it is in another unit. Scale it to {unit}, by about "
+            f"{10.0 ** round(np.log10(own / found)):g}"
+        )
 
 
-def _style(source: str | None, animator: Animator) -> Clip | Animation:
+def _style(source: str | None, animator: Animator, dataset: Callable[[], Dataset]) -> Clip | Animation:
     """Return the motion to take the style from: an .npz animation, a clip's name, or a neutral test clip."""
     if source is None:
-        clips = _dataset(animator).split("test")
+        clips = dataset().split("test")
         return next((clip for clip in clips if clip.style == "neutral"), clips[0])
-    if source.endswith(".npz"):
-        return Animation.from_npz(source)
-    return _dataset(animator).clip(source)
+    if not source.endswith(".npz"):
+        if Path(source).exists():
+            raise BadInput(f"style {source} is not an .npz that a2f wrote; give one, or the name of a clip")
+        return dataset().clip(source)
+    motion = Animation.from_npz(source)
+    animator.topology.check_vertices(motion.vertices, f"style {source}")
+    _check_size(motion.vertices[0], animator, f"style {source}")
+    return motion
 
 
 def _dataset(animator: Animator) -> Dataset:
-    return open_dataset(animator.config.data.dataset, fps=animator.config.data.fps)
+    name = animator.config.data.dataset
+    try:
+        return open_dataset(name, fps=animator.config.data.fps)
+    except MissingData:
+        raise MissingData(
+            f"the model learned from {name}, which is not shipped: name a face and a motion of your own, --template "
+            "with a mesh or .npy and --style with an .npz"
+        ) from None
+
+
+def _made_from(animator: Animator, face: np.ndarray, motion: Clip | Animation) -> dict[str, str]:
+    """Return digests of all that the animation of a sound depends on, of numbers rather than of files' names."""
+    if isinstance(motion, Clip) and motion.coefficients is not None:
+        moved = (motion.coefficients, motion.basis)  # on which its vertices depend beside the template
+    else:
+        moved = (motion.vertices,)
+    neutral = motion.template if isinstance(motion, Clip) else motion.vertices[0]
+    weights = [part for name, value in animator.model.state_dict().items() for part in (name, value.cpu().numpy())]
+    arrays = [part for pair in sorted(animator.topology.to_arrays().items()) for part in pair]
+    settings = json.dumps(animator.config.to_dict(), sort_keys=True)
+    return {
+        "a2f": a2f.__version__,
+        "model": digest(settings, animator.encoder.identity, animator.topology.name, *arrays, *weights),
+        "style": digest(neutral, motion.fps, *moved),
+        "template": digest(face),
+    }
+
+
+def animate_each(
+    jobs: Sequence[Job],
+    *,
+    checkpoint: str | os.PathLike = "demo",
+    style: str | None = None,
+    template: str | None = None,
+    download: bool = False,
+    force: bool = False,
+    progress: bool = True,
+) -> Iterator[Outcome]:
+    """Load a model, and animate one file after another as outcomes are asked for; see `animate`.
+
+    Raises
+    ------
+    A2FError
+        If model, style or template cannot be used. What goes wrong with a sound file is in its outcome.
+    """
+    from tqdm.auto import tqdm
+
+    animator = load(checkpoint, download=download)
+    dataset = cache(lambda: _dataset(animator))
+    face, motion = _template(template, animator, dataset), _style(style, animator, dataset)
+    made_from, vector = _made_from(animator, face, motion), animator.style(motion)
+
+    def speak(waveform: np.ndarray, name: str) -> Animation:
+        return animator(waveform, face, vector, name=name)
+
+    bar = tqdm(jobs, desc="animate", unit="file", disable=not progress)
+    return (animate_one(job, speak, made_from, force=force, progress=progress) for job in bar)
 
 
 def animate(
@@ -65,62 +149,66 @@ def animate(
     style: str | None = None,
     template: str | None = None,
     download: bool = False,
+    force: bool = False,
     progress: bool = True,
 ) -> list[Path]:
-    """Animate sound files and write the animations.
+    """Animate sound files and write the animations; what an earlier call made from the same is kept.
 
     Parameters
     ----------
     wavs : sequence of path-like
     out : path-like
-        Folder of the results, ``<wav's stem>.<format>``.
+        Folder of the results, ``<wav's stem>.<format>``, and of ``<wav's stem>.a2f.json``, by which a later call knows
+        what they were made from.
     formats : sequence of str
-        ``"mp4"`` with sound, ``"npz"``.
+        ``"mp4"``, a film with sound; ``"npz"``, everything, exactly; ``"html"``, a page that plays it; ``"glb"``,
+        ``"usd"`` and ``"pc2"`` (Blender's mesh cache) for 3D programs; ``"ply"`` and ``"obj"``, a folder
+        ``<stem>-<format>`` with a mesh for each frame; ``"csv"``, ARKit's 52 strengths.
     checkpoint : str or path-like
         The model: ``"demo"``, the shipped one; the folder of a trained or saved one; or a hub name.
     style : str, optional
         A clip's name or an ``.npz`` animation; the data set's first neutral test clip by default, or its first.
     template : str, optional
-        A mesh file or ``.npy``; the data set's first test subject by default.
+        An ``.obj``, ``.ply`` or ``.npy`` in the model's topology and unit; the first test subject by default.
     download : bool
         Fetch a hub name first; without it no network is used.
+    force : bool
+        Make also what is there already.
+    progress : bool
 
     Returns
     -------
     list of Path
-        The files written.
+        The files and folders that are there now, new or kept.
 
     Raises
     ------
-    BadInput
-        After all other files were done, when some are missing or no sound; the text names each.
+    BadInput, MissingData
+        Before anything is made, if the call cannot be carried out: none of the files is there, a format is unknown,
+        results would overwrite each other or an input, the template or the style does not fit the model.
     A2FError
-        The same, when something else hindered any.
+        After all other files were done, when some could not be animated; the text names each.
     """
     from tqdm.auto import tqdm
 
-    if not wavs:
-        raise BadInput("no sound file was given")
-    stems = [Path(wav).stem for wav in wavs]
-    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
-    if twice:
-        raise BadInput(
-            f"several sound files are called {twice[0]!r}; their results would overwrite each other in {out}"
-        )
-    animator = load(checkpoint, download=download)
-    face, vector = _template(template, animator), animator.style(_style(style, animator))
-    written: list[Path] = []
+    jobs = plan(wavs, out, formats, (style, template))
+    found: list[Path] = []
     failed: list[str] = []
-    kind: type[A2FError] = BadInput
-    for wav in tqdm(list(wavs), desc="animate", unit="file", disable=not progress):
-        try:
-            waveform, _ = read_audio(wav)
-            animation = animator(waveform, face, vector, name=Path(wav).stem)
-            written += animation.export(formats, out, Path(wav).stem)
-        except (A2FError, OSError) as error:
-            failed.append(f"{wav}: {error}")
-            kind = kind if isinstance(error, (BadInput, MissingData)) else A2FError
-            tqdm.write(f"a2f: {failed[-1]}", file=sys.stderr)
+    each = animate_each(
+        jobs,
+        checkpoint=checkpoint,
+        style=style,
+        template=template,
+        download=download,
+        force=force,
+        progress=progress,
+    )
+    for outcome in each:
+        found += [result.path for result in outcome.results]
+        for failure in outcome.failures:
+            tqdm.write(f"a2f: {failure}", file=sys.stderr)
+        if outcome.failures:
+            failed.append("; ".join(outcome.failures))
     if failed:
-        raise kind(f"{len(failed)} of {len(wavs)} sound files could not be animated: " + "; ".join(failed))
-    return written
+        raise A2FError(f"{len(failed)} of {len(jobs)} sound files could not be animated: " + "; ".join(failed))
+    return found

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import shutil
 
 import numpy as np
 import pytest
 import torch
 import trimesh
+from safetensors.torch import load_file, save_file
 
 from a2f.animate import animate
 from a2f.animation import Animation
 from a2f.audio import write_wav
-from a2f.errors import A2FError, BadInput, MissingData, RenderingUnavailable
+from a2f.data import open_dataset
+from a2f.errors import A2FError, BadInput, MissingData
 
 
 @pytest.fixture
@@ -136,29 +140,49 @@ def test_one_broken_file_does_not_stop_the_others_and_is_named_at_the_end(tmp_pa
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     write_wav(tmp_path / "good.wav", clip.waveform)
     wavs = [tmp_path / "broken.wav", tmp_path / "nothing.wav", tmp_path / "good.wav"]
-    with pytest.raises(BadInput, match=r"2 of 3 sound files.*broken\.wav.*nothing\.wav"):
+    with pytest.raises(A2FError, match=r"2 of 3 sound files.*broken\.wav.*nothing\.wav"):
         animate(wavs, tmp_path / "out", ["npz"], checkpoint=tiny_run, **inputs)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.npz"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["good.a2f.json", "good.npz"]
     assert "broken.wav" in capsys.readouterr().err
 
 
-def test_what_is_not_the_inputs_fault_is_another_kind_of_error(tmp_path, tiny_run, inputs, clip, monkeypatch):
-    def fail(*args):
-        raise RenderingUnavailable("no way to draw")
+def test_what_is_there_is_kept_until_sound_model_style_face_or_force_ask_for_it_anew(
+    tmp_path, tiny_run, inputs, clip, topology
+):
+    """Names of files decide nothing: what was made from the same numbers is kept, wherever they lie."""
+    wav, style, face = tmp_path / "a.wav", tmp_path / "style.npz", tmp_path / "face.npy"
+    write_wav(wav, clip.waveform)
+    out = tmp_path / "out" / "a.npz"
 
-    monkeypatch.setattr(Animation, "export", fail)
-    write_wav(tmp_path / "a.wav", clip.waveform)
-    with pytest.raises(A2FError, match="1 of 1 .*no way to draw") as caught:
-        animate([tmp_path / "a.wav"], tmp_path / "out", checkpoint=tiny_run, **inputs)
-    assert not isinstance(caught.value, BadInput)
+    def made(checkpoint=tiny_run, **changed) -> bool:
+        before = out.stat().st_ino if out.exists() else None
+        assert animate([wav], out.parent, ["npz"], checkpoint=checkpoint, **inputs | changed) == [out]
+        return out.stat().st_ino != before  # a file written whole or not at all is another file
+
+    def set_weights(folder):
+        tensors = load_file(folder / "best.safetensors")
+        save_file(tensors | {"data_mean": tensors["data_mean"] + 1}, folder / "best.safetensors")
+
+    assert made() and not made()
+    shutil.copy(style, tmp_path / "renamed.npz")
+    assert not made(style=str(tmp_path / "renamed.npz"))
+    shutil.copytree(tiny_run, tmp_path / "copied")
+    assert not made(tmp_path / "copied")
+    set_weights(tmp_path / "copied")
+    assert made(tmp_path / "copied") and made()
+    Animation(clip.vertices[::-1], 30.0, topology).to_npz(style)
+    assert made() and not made()
+    np.save(face, clip.template * np.float32(1.01))
+    assert made() and not made()
+    write_wav(wav, clip.waveform[::-1])
+    assert made() and not made()
+    assert made(force=True)
 
 
 def test_two_files_of_one_name_would_overwrite_each_other_and_are_refused(tmp_path, tiny_run, inputs):
     with pytest.raises(BadInput, match="called 'a'"):
         animate(["x/a.wav", "y/a.flac"], tmp_path / "out", ["npz"], checkpoint=tiny_run, **inputs)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(BadInput, match="no sound file"):
-        animate([], tmp_path / "out", checkpoint=tiny_run, **inputs)
 
 
 @pytest.mark.parametrize("suffix", [".obj", ".ply"])
@@ -181,19 +205,89 @@ def test_templates_that_cannot_be_used_are_refused_by_name(tmp_path, tiny_run, i
     (tmp_path / "broken.obj").write_text("this is no mesh")
     (tmp_path / "broken.npy").write_bytes(b"this is no array")
     np.save(tmp_path / "small.npy", clip.template[:-1])
+    np.save(tmp_path / "frames.npy", clip.vertices[:2])
+    np.save(tmp_path / "words.npy", np.array(["lips", "nose"]))
     (tmp_path / "empty.npy").touch()
+    (tmp_path / "face.gltf").touch()
     for name, error, named in (
         ("nothing.obj", MissingData, "nothing.obj is not a file.*30 vertices"),
         ("broken.obj", BadInput, "broken.obj"),
         ("broken.npy", BadInput, "broken.npy cannot be read"),
         ("empty.npy", BadInput, "empty.npy cannot be read"),
         ("small.npy", BadInput, r"small.npy has shape \(29, 3\)"),
+        ("frames.npy", BadInput, r"frames.npy has shape \(2, 30, 3\), expected \(30, 3\)"),
+        ("words.npy", BadInput, "words.npy holds no array of numbers"),
+        ("face.gltf", BadInput, "face.gltf is not a mesh file; give an .obj or a .ply"),
     ):
         with pytest.raises(error, match=named):
             animate(
                 [tmp_path / "a.wav"], tmp_path / "out", ["npz"], checkpoint=tiny_run,
                 **inputs | {"template": str(tmp_path / name)},
             )  # fmt: skip
+
+
+def test_a_seam_of_the_texture_does_not_double_the_vertices_of_a_face(tmp_path, tiny_run, inputs, clip):
+    path = tmp_path / "face.obj"
+    corners = "".join(f"f {i}/{2 * i} {i + 1}/{i} {i + 2}/1\n" for i in range(1, 29))
+    points = "".join("v {:.9g} {:.9g} {:.9g}\n".format(*point) for point in clip.template)
+    path.write_text(points + "".join(f"vt {i / 60} 0\n" for i in range(60)) + corners)
+    write_wav(tmp_path / "a.wav", clip.waveform)
+    (out,) = animate([tmp_path / "a.wav"], tmp_path, ["npz"], checkpoint=tiny_run, **inputs | {"template": str(path)})
+    np.testing.assert_allclose(Animation.from_npz(out).template, clip.template, atol=1e-3)
+
+
+def test_a_face_in_another_unit_is_refused_and_both_sizes_are_named(
+    tmp_path, tiny_run, inputs, animator, clip, topology
+):
+    write_wav(tmp_path / "a.wav", clip.waveform)
+
+    def with_template(scale: float) -> list:
+        np.save(tmp_path / "scaled.npy", clip.template * scale)
+        given = inputs | {"template": str(tmp_path / "scaled.npy")}
+        return animate([tmp_path / "a.wav"], tmp_path / "out", ["npz"], checkpoint=tiny_run, **given)
+
+    assert with_template(0.1) and with_template(10.0)
+    spread = (clip.template - clip.template.mean(axis=0)).std()
+    own = float(animator.model.data_std)
+    for scale, back in ((1e-3, "1000"), (1e3, "0.001")):
+        both = rf"spread by {re.escape(f'{spread * scale:.3g}')} .*by {own:.3g} mm .*Scale it to mm, by about {back}$"
+        with pytest.raises(BadInput, match=f"scaled.npy .*{both}"):
+            with_template(scale)
+    with pytest.raises(BadInput, match="scaled.npy has all of its vertices in one place"):
+        with_template(0.0)
+    Animation(clip.vertices * 1e-3, 30.0, topology).to_npz(tmp_path / "metres.npz")
+    with pytest.raises(BadInput, match=r"style .*metres.npz .*in another unit. Scale it to mm, by about 1000"):
+        animate(
+            [tmp_path / "a.wav"], tmp_path / "out", ["npz"], checkpoint=tiny_run,
+            **inputs | {"style": str(tmp_path / "metres.npz")},
+        )  # fmt: skip
+
+
+def test_styles_that_cannot_be_used_are_refused_by_name(
+    tmp_path, tiny_run, inputs, clip, topology, monkeypatch, dataset
+):
+    monkeypatch.setattr("a2f.animate.open_dataset", lambda name, fps: dataset)
+    write_wav(tmp_path / "a.wav", clip.waveform)
+    np.savez(tmp_path / "numbers.npz", numbers=np.arange(3))
+    fewer = dataclasses.replace(topology, num_vertices=29, faces=topology.faces[:-1], regions={})
+    Animation(clip.vertices[:, :29], 30.0, fewer).to_npz(tmp_path / "fewer.npz")
+    for style, error, named in (
+        (tmp_path / "none.npz", MissingData, "none.npz is not a file"),
+        (tmp_path / "numbers.npz", BadInput, "numbers.npz is not an animation written by a2f"),
+        (tmp_path / "fewer.npz", BadInput, r"fewer.npz has shape \(40, 29, 3\)"),
+        (tmp_path / "a.wav", BadInput, "a.wav is not an .npz that a2f wrote; give one, or the name of a clip"),
+        ("s9-9", BadInput, "no clip 's9-9'"),
+    ):
+        with pytest.raises(error, match=named):
+            animate([tmp_path / "a.wav"], tmp_path, ["npz"], checkpoint=tiny_run, **inputs | {"style": str(style)})
+
+
+def test_a_model_of_data_that_is_not_shipped_asks_for_a_face_and_a_motion(tmp_path, tiny_run, clip, monkeypatch):
+    """The tiny run's own data set is "demo" by name, so the data set is made to be one that is elsewhere."""
+    monkeypatch.setattr("a2f.animate.open_dataset", lambda name, fps: open_dataset("vocaset", fps=fps))
+    write_wav(tmp_path / "a.wav", clip.waveform)
+    with pytest.raises(MissingData, match="not shipped: name a face and a motion of your own, --template .*--style"):
+        animate([tmp_path / "a.wav"], tmp_path / "out", ["npz"], checkpoint=tiny_run, progress=False)
 
 
 def test_style_and_face_default_to_the_data_sets_first_test_clip(tmp_path, tiny_run, monkeypatch, dataset, clip):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from a2f import cli
+from a2f import cli, commands
 from a2f.errors import BadInput, MissingData, RenderingUnavailable
 
-COMMANDS = ("train", "evaluate", "animate", "validate-data", "reproduce")
+COMMANDS = ("train", "evaluate", "animate", "view", "validate-data", "reproduce", "study")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -37,6 +41,8 @@ def test_the_help_names_all_commands_quickly():
         [],
         ["sing"],
         ["train"],
+        ["animate", "a.wav"],
+        ["view"],
         ["reproduce", "--seed", "-1"],
         ["reproduce", "--seed", "x"],
     ],
@@ -53,14 +59,18 @@ def test_a_wrong_command_line_exits_with_2(arguments, capsys):
         (["reproduce", "--preset", "demmo"], "'demmo'"),
         (["reproduce", "--parameter", "seed"], "name=value"),
         (["validate-data", "vocasset"], "'vocasset'"),
-            (["validate-data", "vocaset"], "data set vocaset is not shipped"),
-            (["validate-data", "biwi", "here", "--articulation"], "--articulation is for the demo corpus"),
-            (["validate-data", "demo", "here"], "takes neither a path"),
-            (["train", "--dataset", "multiface", "--data-root", "nowhere", "--out", "x"], "'nowhere' is not a folder"),
-            (["train", "--out", "x", "--device", "cuda"], "no CUDA device"),
+        (["validate-data", "vocaset"], "data set vocaset is not shipped"),
+        (["validate-data", "biwi", "here", "--articulation"], "--articulation is for the demo corpus"),
+        (["validate-data", "demo", "here"], "takes neither a path"),
+        (["train", "--dataset", "multiface", "--data-root", "nowhere", "--out", "x"], "'nowhere' is not a folder"),
+        (["train", "--out", "x", "--device", "cuda"], "no CUDA device"),
         (["train", "--preset", "none", "--out", "x"], "'none'"),
         (["train", "--preset", "smoke", "--set", "colour=1", "--out", "x"], "colour"),
         (["animate", "none.wav", "nor this.wav", "--out", "x"], "none.wav, nor this.wav"),
+        (["animate", "none.wav", "--out", "x", "--format", "npz, avi"], "format 'avi' is unknown; there are mp4, npz"),
+        (["animate", "none.wav", "--out", "x", "--format", ","], "format '' is unknown"),
+        (["view", "none.npz"], "none.npz is not a file"),
+        (["view", "face.glb"], "face.glb is not an .npz that a2f wrote, which is all that a2f view shows; open a .glb"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(arguments, words, capsys, tmp_path, monkeypatch):
@@ -74,9 +84,35 @@ def test_bad_input_is_one_line_and_exit_2(arguments, words, capsys, tmp_path, mo
 def test_animate_needs_a_sound_a_folder_and_nothing_else(capsys):
     options = cli.parser().parse_args(["animate", "a.wav", "--out", "x"])
     assert (options.checkpoint, options.download, options.style, options.template) == ("demo", False, None, None)
+    assert (options.format, options.force) == ("mp4,npz", False)
     with pytest.raises(SystemExit):
         cli.main(["animate", "--help"])
     assert "\n  a2f animate speech.wav --out films\n" in capsys.readouterr().out
+
+
+def test_the_help_lists_every_format_and_each_example_is_a_command(capsys):
+    from a2f.animation import FORMATS
+
+    for command in ("animate", "view"):
+        with pytest.raises(SystemExit):
+            cli.main([command, "--help"])
+        shown = capsys.readouterr().out
+        examples = [line.split()[1:] for line in shown.partition("examples:\n")[2].splitlines()]
+        assert len(examples) >= 3
+        for words in examples:
+            options = cli.parser().parse_args(words)
+            assert words[0] == command and set(getattr(options, "format", "npz").split(",")) <= set(FORMATS)
+        listed = shown.partition("formats:\n")[2].partition("\n\n")[0]
+        assert command == "view" or all(re.search(rf"\b{name}\b", listed) for name in FORMATS)
+
+
+@pytest.mark.parametrize("document", ["README.md", "a2f/assets/model/README.md", "notebooks/00_quickstart.py"])
+def test_the_commands_that_documents_show_can_be_called(document):
+    text = (Path(__file__).resolve().parents[1] / document).read_text(encoding="utf-8")
+    calls = re.findall(r"a2f (?:animate|view) [^`\n]*--[^`\n]*", text)
+    assert calls
+    for call in calls:
+        cli.parser().parse_args(shlex.split(call)[1:])
 
 
 def test_animate_names_a_model_that_is_not_here(capsys, tmp_path, monkeypatch):
@@ -89,6 +125,31 @@ def test_animate_names_a_model_that_is_not_here(capsys, tmp_path, monkeypatch):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.fixture
+def motion(tmp_path, clip, topology):
+    from a2f.animation import Animation
+
+    Animation(clip.vertices, clip.fps, topology, clip.waveform, clip.sample_rate, "hello").to_npz(tmp_path / "a.npz")
+    return str(tmp_path / "a.npz")
+
+
+def test_view_opens_a_page_of_all_the_files_in_the_browser(motion, capsys, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert cli.main(["view", motion, motion]) == 0
+    page = Path(capsys.readouterr().out.strip())
+    assert opened == [page.as_uri()]
+    assert page.read_text(encoding="utf-8").count('"name": "hello"') == 2
+    shutil.rmtree(page.parent)
+
+
+def test_view_writes_the_page_and_opens_nothing_when_told_where(motion, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("webbrowser.open", lambda address: pytest.fail("opened"))
+    assert cli.main(["view", motion, "--out", str(tmp_path / "a.html")]) == 0
+    assert re.fullmatch(rf"written: {tmp_path}/a.html \(vertices within [\d.e-]+ mm\)\n", capsys.readouterr().out)
+    assert "hello" in (tmp_path / "a.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("error", "code"), [(BadInput("b"), 2), (MissingData("m"), 2), (RenderingUnavailable("r"), 1)]
 )
@@ -96,13 +157,13 @@ def test_errors_on_purpose_become_exit_codes(error, code, capsys, monkeypatch):
     def fail(options):
         raise error
 
-    monkeypatch.setattr(cli, "_validate_data", fail)
+    monkeypatch.setattr(commands, "validate_data", fail)
     assert cli.main(["validate-data", "demo"]) == code
     assert capsys.readouterr().err == f"a2f: error: {error}\n"
 
 
 def test_a_programming_error_keeps_its_traceback(monkeypatch):
-    monkeypatch.setattr(cli, "_validate_data", lambda options: int("not a number of ours"))
+    monkeypatch.setattr(commands, "validate_data", lambda options: int("not a number of ours"))
     with pytest.raises(ValueError, match="invalid literal"):
         cli.main(["validate-data", "demo"])
 
