@@ -13,6 +13,9 @@ import torch
 from a2f.errors import BadInput
 from a2f.mesh import Topology
 
+# Vertices of the second sequence compared at once: five arrays of as many numbers are in use, which a cache holds.
+TILE = 1 << 18
+
 
 @dataclass(frozen=True)
 class SequenceErrors:
@@ -41,7 +44,8 @@ def vertex_distance(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
 def frame_distances(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return the cost of matching frame i of one sequence with frame j of the other: the mean distance over vertices.
 
-    Works a row at a time on separate x, y and z planes, so it needs the memory of one frame times T2 and no more.
+    Works on a few frames of `target` at a time, on separate x, y and z planes: the memory of one copy of `prediction`,
+    and 10 s of two faces with 23,370 vertices take seconds.
 
     Parameters
     ----------
@@ -54,18 +58,26 @@ def frame_distances(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
     """
     if prediction.shape[1:] != target.shape[1:]:
         raise BadInput(f"prediction {prediction.shape} and target {target.shape} differ in their vertices")
-    rows = torch.from_numpy(np.ascontiguousarray(prediction.transpose(2, 0, 1), dtype=np.float32))
-    planes = torch.from_numpy(np.ascontiguousarray(target.transpose(2, 0, 1), dtype=np.float32))
+    rows = _planes(prediction)
     cost = torch.empty(len(prediction), len(target), dtype=torch.float64)
-    squared, difference = torch.empty_like(planes[0]), torch.empty_like(planes[0])
-    for i in range(len(prediction)):
-        torch.sub(planes[0], rows[0, i], out=squared)
-        squared.square_()
-        for axis in (1, 2):
-            torch.sub(planes[axis], rows[axis, i], out=difference)
-            squared.addcmul_(difference, difference)
-        cost[i] = squared.sqrt_().mean(1, dtype=torch.float64)
+    step = max(1, TILE // max(1, target.shape[1]))
+    for start in range(0, len(target), step):
+        columns = slice(start, start + step)
+        planes = _planes(target[columns])
+        squared, difference = torch.empty_like(planes[0]), torch.empty_like(planes[0])
+        for i in range(len(prediction)):
+            torch.sub(planes[0], rows[0, i], out=squared)
+            squared.square_()
+            for axis in (1, 2):
+                torch.sub(planes[axis], rows[axis, i], out=difference)
+                squared.addcmul_(difference, difference)
+            cost[i, columns] = squared.sqrt_().mean(1, dtype=torch.float64)
     return cost.numpy()
+
+
+def _planes(motion: np.ndarray) -> torch.Tensor:
+    """Return the x, y and z of a motion (T, V, 3) side by side, (3, T, V) float32."""
+    return torch.from_numpy(np.ascontiguousarray(motion.transpose(2, 0, 1), dtype=np.float32))
 
 
 def dtw(cost: np.ndarray) -> float:

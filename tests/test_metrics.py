@@ -8,10 +8,11 @@ import math
 
 import numpy as np
 import pytest
+from resident import megabytes_above
 
 from a2f.errors import BadInput
 from a2f.mesh import Topology
-from a2f.metrics import dtw, dynamics, frame_distances, sequence_errors, vertex_distance
+from a2f.metrics import TILE, dtw, dynamics, frame_distances, sequence_errors, vertex_distance
 
 T, N = 9, 12
 REST = np.random.default_rng(9).normal(size=(N, 3)).astype(np.float32)  # the neutral face
@@ -151,6 +152,29 @@ def test_frame_distances_are_mean_vertex_distances_for_other_lengths_too():
     for i, j in itertools.product(range(5), range(8)):
         expected = np.mean([math.dist(one[i, v], other[j, v]) for v in range(N)])
         assert found[i, j] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("frames", [(2, 11), (3, 24), (1, 1)])
+def test_frame_distances_of_many_vertices_against_one_broadcast_in_double_precision(frames):
+    """At 23,370 vertices, Multiface's, the second sequence is divided; its last part may be a single frame."""
+    rng = np.random.default_rng(0)
+    one, other = (rng.normal(size=(count, 23_370, 3)).astype(np.float32) for count in frames)
+    assert TILE // 23_370 == 11
+    expected = np.linalg.norm(one[:, None].astype(np.float64) - other, axis=-1).mean(-1)
+    np.testing.assert_allclose(frame_distances(one, other), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("frames, limit", [((300, 12), 130), ((12, 300), 60)])
+def test_frame_distances_need_the_memory_of_one_copy_of_the_first_sequence(frames, limit):
+    """300 frames of 23,370 vertices are 84 MB; with 300 in both sequences it is one copy as well."""
+    setup = f"""
+    import numpy as np
+    from a2f.metrics import frame_distances
+    rng = np.random.default_rng(0)
+    one, other = (rng.random((count, 23370, 3), dtype=np.float32) for count in {frames})
+    frame_distances(one[:2, :50], other[:2, :50])
+    """
+    assert megabytes_above(setup, "frame_distances(one, other)") < limit
 
 
 def test_no_error_without_a_difference(pair, small):
