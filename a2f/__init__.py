@@ -15,7 +15,7 @@ _PUBLIC = {
     "Clip": "a2f.data",
     "Config": "a2f.config",
     "Topology": "a2f.mesh",
-    "animate": "a2f.animate",
+    "animate": "a2f.animating",
     "load": "a2f.animator",
     "open_dataset": "a2f.data",
     "preset": "a2f.config",

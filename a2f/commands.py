@@ -77,7 +77,7 @@ def animate(options: argparse.Namespace) -> int:
 
     formats = [name.strip() for name in options.format.split(",") if name.strip()]
     jobs = plan(options.wav, options.out, formats, (options.style, options.template))
-    from a2f.animate import animate_each
+    from a2f.animating import animate_each
 
     outcomes = animate_each(
         jobs,

@@ -63,7 +63,7 @@ def untrained(tiny_config, dataset, feature_cache) -> dict[str, TrainedModel]:
 
 def test_a_trained_model_predicts_what_its_equations_say(dataset, tiny_run, trained, feature_cache):
     """Features of the tuned encoder, style of the style clip, Eq. 3, through the animator's independent path."""
-    from a2f.animate import load
+    from a2f.animator import load
 
     clip, style = dataset.split("test")[:2]
     animation = load(tiny_run)(clip.waveform, clip.template, style)

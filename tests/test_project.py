@@ -37,7 +37,7 @@ FLOORS = [
     {"batches", "plotting", "animation", "protocols"},
     {"saved", "methods", "jobs"},
     {"training", "animator"},
-    {"animate"},
+    {"animating"},
     {"evaluation"},
     {"study", "comparison", "verdicts"},
     {"claims", "differences", "estimates"},

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from tqdm import tqdm
 
-from a2f.animate import Animator
+from a2f.animating import Animator
 from a2f.data import open_dataset
 from a2f.data.assets import asset
 from a2f.data.faces import load_faces

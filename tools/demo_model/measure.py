@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from a2f.animate import Animator
+from a2f.animating import Animator
 from a2f.data.faces import Faces
 from a2f.observations import mouth_area
 from demo_model.corpus import motion

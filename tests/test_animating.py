@@ -12,7 +12,7 @@ import torch
 import trimesh
 from safetensors.torch import load_file, save_file
 
-from a2f.animate import animate
+from a2f.animating import animate
 from a2f.animation import Animation
 from a2f.audio import write_wav
 from a2f.data import open_dataset
@@ -266,7 +266,7 @@ def test_a_face_in_another_unit_is_refused_and_both_sizes_are_named(
 def test_styles_that_cannot_be_used_are_refused_by_name(
     tmp_path, tiny_run, inputs, clip, topology, monkeypatch, dataset
 ):
-    monkeypatch.setattr("a2f.animate.open_dataset", lambda name, fps: dataset)
+    monkeypatch.setattr("a2f.animating.open_dataset", lambda name, fps: dataset)
     write_wav(tmp_path / "a.wav", clip.waveform)
     np.savez(tmp_path / "numbers.npz", numbers=np.arange(3))
     fewer = dataclasses.replace(topology, num_vertices=29, faces=topology.faces[:-1], regions={})
@@ -284,14 +284,14 @@ def test_styles_that_cannot_be_used_are_refused_by_name(
 
 def test_a_model_of_data_that_is_not_shipped_asks_for_a_face_and_a_motion(tmp_path, tiny_run, clip, monkeypatch):
     """The tiny run's own data set is "demo" by name, so the data set is made to be one that is elsewhere."""
-    monkeypatch.setattr("a2f.animate.open_dataset", lambda name, fps: open_dataset("vocaset", fps=fps))
+    monkeypatch.setattr("a2f.animating.open_dataset", lambda name, fps: open_dataset("vocaset", fps=fps))
     write_wav(tmp_path / "a.wav", clip.waveform)
     with pytest.raises(MissingData, match="not shipped: name a face and a motion of your own, --template .*--style"):
         animate([tmp_path / "a.wav"], tmp_path / "out", ["npz"], checkpoint=tiny_run, progress=False)
 
 
 def test_style_and_face_default_to_the_data_sets_first_test_clip(tmp_path, tiny_run, monkeypatch, dataset, clip):
-    monkeypatch.setattr("a2f.animate.open_dataset", lambda name, fps: dataset)
+    monkeypatch.setattr("a2f.animating.open_dataset", lambda name, fps: dataset)
     write_wav(tmp_path / "a.wav", clip.waveform)
     results = []
     for style in (None, clip.name, "s1-3"):
@@ -305,7 +305,7 @@ def test_a_neutral_clip_is_the_default_style_where_there_is_one(tmp_path, tiny_r
     last = dataset.split("test")[-1]
     neutral = dataclasses.replace(last, style="neutral")
     clips = tuple(neutral if one is last else one for one in dataset.clips)
-    monkeypatch.setattr("a2f.animate.open_dataset", lambda name, fps: dataclasses.replace(dataset, clips=clips))
+    monkeypatch.setattr("a2f.animating.open_dataset", lambda name, fps: dataclasses.replace(dataset, clips=clips))
     write_wav(tmp_path / "a.wav", clip.waveform)
     results = []
     for style in (None, neutral.name):
@@ -325,3 +325,13 @@ def test_a_style_motion_at_another_rate_is_brought_to_the_models(animator, clip,
     own = animator.style(at(animator.config.data.fps))
     for fps in (60.0, 15.0, 10.0):
         torch.testing.assert_close(animator.style(at(fps)), own, atol=2e-4, rtol=1e-3)
+
+
+def test_the_public_name_stays_a_function_after_its_first_use():
+    import importlib
+
+    import a2f
+
+    assert callable(a2f.animate)
+    importlib.import_module("a2f.animating")
+    assert a2f.animate is animate is a2f.animate
