@@ -1,0 +1,111 @@
+"""How long calls take on a machine that is not ours alone: interleaved, repeated, and with what others took noted."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PASS = 0.5, 5.0  # seconds of one round of all cases up to which it is repeated 11 and 5 times; 3 times above
+_PROCESS = Path("/proc/self")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one case took.
+
+    Parameters
+    ----------
+    seconds : tuple of float
+        Of each repeat, in order, on the clock.
+    busy : tuple of float
+        Of these, how long this process computed: the same on a quiet machine with one thread, less on a busy one.
+    others : float
+        Share of the whole machine's cores that other processes took meanwhile, in all cases timed together, 0 to 1.
+    operations : float
+        Of torch's matrix products and convolutions in one call, 2 a multiplication with addition.
+    memory_mb : float or None
+        The most that a call held beyond what was held before it; None where it was not asked for or the system does
+        not say.
+    """
+
+    seconds: tuple[float, ...]
+    busy: tuple[float, ...]
+    others: float
+    operations: float
+    memory_mb: float | None = None
+
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        return statistics.median(self.seconds)
+
+
+def interleaved(
+    cases: Mapping[str, Callable[[], object]], repeats: int | None = None, memory: bool = False
+) -> dict[str, Timing]:
+    """Time calls in turn, A B A B, so that what disturbs the machine disturbs all of them.
+
+    Parameters
+    ----------
+    cases : dict of str to callable
+    repeats : int, optional
+        By default 3, 5 or 11, by how long a round takes.
+    memory : bool
+        Call each once more to see what memory it takes.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    operations, began = {}, time.perf_counter()
+    for name, call in cases.items():  # also the first call, which builds what later ones find
+        with FlopCounterMode(display=False) as counted:
+            call()
+        operations[name] = float(counted.get_total_flops())
+    taken = time.perf_counter() - began
+    if repeats is None:
+        repeats = 11 if taken < PASS[0] else 5 if taken < PASS[1] else 3
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    busy: dict[str, list[float]] = {name: [] for name in cases}
+    began, taken = time.perf_counter(), _others()
+    for _ in range(repeats):
+        for name, call in cases.items():
+            start, computed = time.perf_counter(), time.process_time()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+            busy[name].append(time.process_time() - computed)
+    share = (_others() - taken) / ((time.perf_counter() - began) * psutil.cpu_count())
+    found = {}
+    for name, call in cases.items():
+        held = peak_memory(call) if memory else None
+        found[name] = Timing(
+            tuple(seconds[name]), tuple(busy[name]), min(max(share, 0.0), 1.0), operations[name], held
+        )
+    return found
+
+
+def peak_memory(call: Callable[[], object]) -> float | None:
+    """Return the most memory in MB that a call held beyond what was held before it; None where that is not known.
+
+    Linux counts a process' highest resident size, and starts anew when it is told to.
+    """
+    reset = _PROCESS / "clear_refs"
+    if not reset.exists():
+        return None
+    reset.write_text("5")
+    before = psutil.Process().memory_info().rss
+    call()
+    highest = next(line for line in (_PROCESS / "status").read_text().splitlines() if line.startswith("VmHWM"))
+    return max(0.0, int(highest.split()[1]) * 1024 - before) / 1e6
+
+
+def _others() -> float:
+    """Return the core-seconds that all processes but this one have taken so far."""
+    whole, own = psutil.cpu_times(), psutil.Process().cpu_times()
+    idle = whole.idle + getattr(whole, "iowait", 0.0)
+    # a guest's time is in user's already
+    busy = sum(whole) - idle - getattr(whole, "guest", 0.0) - getattr(whole, "guest_nice", 0.0)
+    return busy - own.user - own.system

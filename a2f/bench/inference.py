@@ -1,0 +1,63 @@
+"""Synthesis, timed by part: audio encoder, style, decoder, projection; and FaceFormer's loop over frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from a2f.bench import reference
+from a2f.bench.clock import Timing, interleaved
+from a2f.bench.setting import Setting, Size, audio2face, audio_dim, draw, faceformer, speech
+from a2f.models import Motion
+
+
+@torch.no_grad()
+def encoding(seconds: float, setting: Setting, encoders: Mapping[str, Callable[[Tensor], Tensor]]) -> dict[str, Timing]:
+    """Time each audio encoder on speech of some seconds."""
+    waveform = speech(seconds)
+    return interleaved({name: (lambda e=e: e(waveform)) for name, e in encoders.items()}, setting.repeats)
+
+
+@torch.no_grad()
+def synthesis(size: Size, seconds: float, setting: Setting) -> tuple[dict[tuple[str, str], Timing], dict[str, Any]]:
+    """Time what comes after the encoder, for T frames in the style of T others.
+
+    Returns
+    -------
+    dict of (part, method) to Timing
+        Parts ``"style"``, ``"decoder"`` and ``"projection"`` of ``"reference"`` and ``"a2f"``; and what of FaceFormer
+        comes after its encoder, ``"faceformer, as published"`` and ``"faceformer"`` without the work done twice.
+    dict
+        ``moved``: bytes that a part has to read and write at least.
+    """
+    frames = round(seconds * size.fps)
+    model, former = (made(size, setting).eval().requires_grad_(False) for made in (audio2face, faceformer))
+    template, motion = draw(1, size.vertices, 3), Motion(0.01 * draw(1, frames, 3 * size.vertices))
+    audio = draw(1, frames, audio_dim(setting))
+    heard = draw(1, frames, audio_dim(setting, "wav2vec2-base"))
+    identity = former.one_hot(torch.zeros(1, dtype=torch.int64))
+    style = model.style(motion)
+    features = model.features(audio, template, style)
+    cases = {
+        ("style", "reference"): lambda: reference.style(model, motion),
+        ("style", "a2f"): lambda: model.style(motion),
+        ("decoder", "reference"): lambda: model.features(audio, template, style),
+        ("decoder", "a2f"): lambda: model.features(audio, template, style),
+        ("projection", "reference"): lambda: reference.project(model, features, template),
+        ("projection", "a2f"): lambda: model.synthesise(features, template),
+        ("loop", "faceformer, as published"): lambda: former.faces(former.plain(heard, identity), template),
+        ("loop", "faceformer"): lambda: former.faces(former.motion_out(former.states(heard, identity)), template),
+    }
+    # quick and slow cases in rounds of their own, or the quick ones would get few repeats
+    found = {}
+    for chosen in (("style",), ("decoder",), ("projection",), ("loop",)):
+        names = {f"{part}|{method}": call for (part, method), call in cases.items() if part in chosen}
+        found |= {tuple(name.split("|")): timing for name, timing in interleaved(names, setting.repeats).items()}
+    weights = 4 * model.embedding.weight.numel()
+    drawn = 4 * frames * 3 * size.vertices
+    return found, {"style": weights + drawn, "projection": weights + drawn}
+
+

@@ -1,0 +1,154 @@
+"""What a bench's rows say: how often faster, how much less memory, and whether "0.007 s against 0.1 s" holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from a2f.errors import MissingData
+from a2f.models.encoder_base import BUNDLED
+
+PAPER_OURS, PAPER_FACEFORMER = 0.007, 0.1  # seconds for a second of speech, on a GPU that the paper does not name (5.2)
+PAPER_RATIO = PAPER_FACEFORMER / PAPER_OURS
+
+
+def find(bench: Mapping[str, Any], **wanted: Any) -> dict[str, Any]:
+    """Return the one row with these values.
+
+    Raises
+    ------
+    MissingData
+        If the bench holds none.
+    """
+    rows = [row for row in bench["rows"] if all(row[key] == value for key, value in wanted.items())]
+    if len(rows) != 1:
+        raise MissingData(f"the bench holds {len(rows)} rows with {wanted}, expected one; run all parts of `a2f bench`")
+    return rows[0]
+
+
+def sizes(bench: Mapping[str, Any]) -> list[int]:
+    """Return the numbers of vertices that were timed."""
+    return sorted({row["vertices"] for row in bench["rows"] if row["vertices"] is not None})
+
+
+def lengths(bench: Mapping[str, Any]) -> list[float]:
+    """Return the seconds of speech that were timed."""
+    return sorted({row["speech"] for row in bench["rows"] if row["speech"] is not None})
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds that a method takes for some seconds of speech, by part, in the order of work."""
+
+    vertices: int
+    speech: float
+    method: str
+    parts: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        """Seconds, audio encoder included."""
+        return sum(self.parts.values())
+
+    @property
+    def after_encoder(self) -> float:
+        """Seconds without the audio encoder."""
+        return self.total - self.parts["audio encoder"]
+
+
+METHODS = {  # name: the rows' method behind the encoder, and the audio encoder
+    "released path": ("reference", "hubert-large"),
+    "a2f": ("a2f", "hubert-large"),
+    "a2f, bundled encoder": ("a2f", BUNDLED),
+    "FaceFormer as published": ("faceformer, as published", "wav2vec2-base"),
+    "FaceFormer, nothing done twice": ("faceformer", "wav2vec2-base"),
+}
+
+
+def spent(bench: Mapping[str, Any], vertices: int, speech: float, name: str) -> Spent:
+    """Return what one of `METHODS` takes, its medians by part."""
+    method, encoder = METHODS[name]
+    place = {"part": "inference", "speech": speech}
+    found = {"audio encoder": find(bench, **place, step="audio encoder", method=encoder)["median"]}
+    for step in ("loop",) if method.startswith("faceformer") else ("style", "decoder", "projection"):
+        found[step] = find(bench, **place, step=step, method=method, vertices=vertices)["median"]
+    return Spent(vertices, speech, name, found)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One comparison: how many times as much the first takes."""
+
+    what: str
+    vertices: int
+    value: float
+    wanted: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is at least what is wanted, where something is."""
+        return self.wanted is None or self.value >= self.wanted
+
+
+def speech_ratios(bench: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return, for each size and length, how many times as long FaceFormer takes: end to end and behind the encoder."""
+    found = []
+    for vertices in sizes(bench):
+        for speech in lengths(bench):
+            by_name = {name: spent(bench, vertices, speech, name) for name in METHODS}
+            ours, small = by_name["a2f"], by_name["a2f, bundled encoder"]
+            for name in ("FaceFormer as published", "FaceFormer, nothing done twice"):
+                other = by_name[name]
+                found.append(
+                    {"vertices": vertices, "speech": speech, "faceformer": name,
+                     "end_to_end": other.total / ours.total, "bundled_encoder": other.total / small.total,
+                     "after_encoder": other.after_encoder / ours.after_encoder,
+                     "seconds_a_second": ours.total / speech, "after_encoder_a_second": ours.after_encoder / speech}
+                )  # fmt: skip
+    return found
+
+
+# What a2f is compared with, in what, and the least ratio by number of vertices.
+STEP = (("reference", "median", {5_023: 20.0, 23_370: 12.0}), ("reference, features kept", "median", {23_370: 2.3}),
+        ("reference", "memory_mb", {23_370: 5.0}))  # fmt: skip
+PROJECTION = {23_370: 1.6}
+
+
+def training_ratios(bench: Mapping[str, Any]) -> list[Ratio]:
+    """Return how many times the time and the memory of a2f's training step the plain ones take."""
+    found = []
+    for vertices in sizes(bench):
+        ours = find(bench, part="training", method="a2f", vertices=vertices)
+        for method, key, wanted in STEP:
+            other = find(bench, part="training", method=method, vertices=vertices)
+            if other[key] is not None and ours[key]:
+                what = f"training step, {method}, {'memory' if key == 'memory_mb' else 'time'}"
+                found.append(Ratio(what, vertices, other[key] / ours[key], wanted.get(vertices)))
+    return found
+
+
+def projection_ratios(bench: Mapping[str, Any]) -> list[Ratio]:
+    """Return how many times a2f's time for template + alpha W^T z the plain one takes, at the longest speech."""
+    longest = max(lengths(bench))
+    found = []
+    for vertices in sizes(bench):
+        plain, ours = (
+            find(bench, part="inference", step="projection", method=method, vertices=vertices, speech=longest)["median"]
+            for method in ("reference", "a2f")
+        )
+        found.append(Ratio("projection", vertices, plain / ours, PROJECTION.get(vertices)))
+    return found
+
+
+def summary(bench: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all ratios that the bench's parts allow, ready for JSON."""
+    ratios: Sequence[Ratio] = []
+    if "training" in bench["parts"]:
+        ratios = [*ratios, *training_ratios(bench)]
+    if "inference" in bench["parts"]:
+        ratios = [*ratios, *projection_ratios(bench)]
+    return {
+        "ratios": [asdict(ratio) | {"holds": ratio.holds} for ratio in ratios],
+        "faceformer": speech_ratios(bench) if "inference" in bench["parts"] else [],
+    }

@@ -1,0 +1,104 @@
+"""The bench from start to end: every size and length timed, and what was found as flat rows."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+from a2f.bench import inference, machine, output, training
+from a2f.bench.clock import Timing
+from a2f.bench.setting import FULL, QUICK, Size, audio_dim, encoders
+from a2f.determinism import one_thread
+from a2f.errors import BadInput
+from a2f.origin import commit, versions
+
+PARTS = ("training", "inference", "export", "f-dtw")
+
+
+@one_thread()
+def measure(
+    quick: bool = False, parts: Collection[str] = PARTS, report: Callable[[str], object] = lambda text: None
+) -> dict[str, Any]:
+    """Time a2f against the plain path and against FaceFormer, one thread.
+
+    Parameters
+    ----------
+    quick : bool
+        Small networks and meshes: whether it works, not how fast.
+    parts : collection of {"training", "inference", "export", "f-dtw"}
+    report : callable
+        Is told what comes next.
+
+    Returns
+    -------
+    dict
+        Ready for JSON. ``rows`` hold ``part``, ``step``, ``method``, ``vertices`` and ``speech`` in seconds, where they
+        have a meaning, and ``median``, ``least`` and ``repeats`` in seconds; ``busy``, the median of the time that
+        this process computed; ``floor``, the least time that the machine's rates leave; ``others``, the share of the machine that other processes took; ``memory_mb``.
+
+    Raises
+    ------
+    BadInput
+        If there is no such part.
+    """
+    unknown = sorted(set(parts) - set(PARTS))
+    if unknown:
+        raise BadInput(f"the bench has no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    setting, began = QUICK if quick else FULL, time.perf_counter()
+    report("rates of the machine")
+    measured = machine.rates(setting)
+    rows: list[dict[str, Any]] = []
+
+    def keep(
+        part: str, step: str, method: str, timing: Timing, size: Size | None, speech: float | None, **more: Any
+    ) -> None:
+        moved = more.pop("moved", 0)
+        floor = machine.least_seconds(measured, timing.operations, moved)
+        place = {"vertices": size and size.vertices, "fps": size and size.fps, "speech": speech}
+        row = {"part": part, "step": step, "method": method, **place, "median": timing.median,
+               "busy": statistics.median(timing.busy), "least": min(timing.seconds),
+               "repeats": list(timing.seconds), "others": timing.others,
+               "operations": timing.operations, "floor": floor, "memory_mb": timing.memory_mb}  # fmt: skip
+        rows.append(row | more)
+
+    heard = encoders(setting) if {"training", "inference"} & set(parts) else {}
+    if "training" in parts:
+        for size in setting.sizes:
+            report(f"training step, {size.vertices} vertices")
+            for method, timing in training.training_step(size, setting, heard["hubert-large"]).items():
+                keep("training", "step", method, timing, size, None)
+    for seconds in setting.seconds if "inference" in parts else ():
+        report(f"audio encoders, {seconds:g} s")
+        for name, timing in inference.encoding(seconds, setting, heard).items():
+            keep("inference", "audio encoder", name, timing, None, seconds)
+    heard.clear()  # two gigabytes
+    for size in setting.sizes:
+        for seconds in setting.seconds:
+            what = f"{size.vertices} vertices, {seconds:g} s"
+            if "inference" in parts:
+                report(f"synthesis, {what}")
+                found, moved = inference.synthesis(size, seconds, setting)
+                for (step, method), timing in found.items():
+                    keep("inference", step, method, timing, size, seconds, moved=moved.get(step, 0))
+            if "export" in parts:
+                report(f"export, {what}")
+                found, written = output.export(size, seconds, setting)
+                for step, timing in found.items():
+                    keep("export", step, "a2f", timing, size, seconds, bytes=written[step])
+            if "f-dtw" in parts:
+                report(f"F-DTW, {what}")
+                for method, timing in output.warping(size, seconds, setting).items():
+                    keep("f-dtw", "all vertices", method, timing, size, seconds)
+    return {
+        "quick": quick,
+        "parts": [part for part in PARTS if part in parts],
+        "setting": {"batch": setting.batch, "frames": setting.frames, "network": setting.config.to_dict()["model"],
+                    "hubert_changed": setting.encoder, "hubert_channels": audio_dim(setting),
+                    "weights": "random, but the bundled encoder's", "style_motion": "the target, as released"},
+        "machine": machine.describe() | {"before": measured, "after": machine.rates(setting)},
+        "seconds": round(time.perf_counter() - began, 1),
+        "origin": {**commit(), "versions": versions()},
+        "rows": rows,
+    }  # fmt: skip

@@ -1,0 +1,44 @@
+"""A bench as text: a line a row, and the ratios below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def as_text(bench: Mapping[str, Any]) -> str:
+    """Return the table of a bench that `rows.measure` made and `ratios.summary` added its ratios to."""
+    best = max(row["per_second"] for row in bench["machine"]["before"]["products"])
+    lines = [
+        f"{bench['machine']['processor']}, {bench['machine']['threads']} thread: {best / 1e9:.0f} GFLOP/s in matrix "
+        f"products, {bench['machine']['before']['copy'] / 1e9:.1f} GB/s copied",
+        "",
+        f"{'part':11s}{'step':15s}{'method':26s}{'vertices':>9s}{'speech':>8s}{'median':>11s}{'computing':>11s}{'floor':>11s}{'memory':>9s}"
+        f"{'others':>8s}",
+    ]
+    for row in bench["rows"]:
+        vertices = "" if row["vertices"] is None else f"{row['vertices']:,}"
+        speech = "" if row["speech"] is None else f"{row['speech']:g} s"
+        floor = "" if row["floor"] is None else _time(row["floor"])
+        memory = "" if row["memory_mb"] is None else f"{row['memory_mb']:.0f} MB"
+        lines.append(
+            f"{row['part']:11s}{row['step']:15s}{row['method']:26s}{vertices:>9s}{speech:>8s}{_time(row['median']):>11s}"
+            f"{_time(row['busy']):>11s}{floor:>11s}{memory:>9s}{row['others']:8.0%}"
+        )
+    for ratio in bench["summary"]["ratios"]:
+        wanted = "" if ratio["wanted"] is None else f" (wanted {ratio['wanted']:g}: {_word(ratio['holds'])})"
+        lines.append(f"{ratio['what']}, {ratio['vertices']:,} vertices: {ratio['value']:.1f} times a2f's{wanted}")
+    for row in bench["summary"]["faceformer"]:
+        lines.append(
+            f"{row['faceformer']}, {row['vertices']:,} vertices, {row['speech']:g} s: {row['end_to_end']:.2f} times "
+            f"a2f's time end to end, {row['after_encoder']:.1f} times behind the encoder"
+        )
+    return "\n".join(lines)
+
+
+def _word(holds: bool) -> str:
+    return "holds" if holds else "missed"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.2f} ms"
