@@ -42,7 +42,7 @@ FLOORS = [
     {"study", "comparison", "verdicts"},
     {"claims", "differences", "estimates"},
     {"origin", "parameters", "readme", "notebooks"},
-    {"session", "execute", "studies", "reported", "ratings"},
+    {"session", "execute", "studies", "reported", "ratings", "bench"},
     {"reproduce"},
     {"commands"},
     {"cli"},
