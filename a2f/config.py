@@ -231,9 +231,10 @@ SMOKE = DEMO.replace(
     clips_per_subject=8,
 )
 
-# What MeshTalk needs where steps are few. Of the rates compared on the validation speakers
-# (tools/choose_learning_rates.py) a quarter of DEMO's is its best. Of Gumbel noise times 0, 0.3 and 1, the release's,
-# 0.3 gave it the lowest lip and face errors there (one seed, on a thinned mesh).
+# What MeshTalk needs where steps are few, found on the validation speakers. At half of the steps DEMO's rate and a
+# quarter of it are equally good (tools/choose_learning_rates.py: loss 6.22 and 6.24, lips 2.75 and 2.72 mm). At all
+# steps, on a thinned mesh, lips were no better than at rest with the former on both seeds tried, and better with the
+# latter on all three. Of Gumbel noise times 0, 0.3 and 1, the release's, 0.3 was best (one seed, on a thinned mesh).
 SLOWER, QUIETER = 4, 0.3
 
 PRESETS = {config.name: config for config in (PAPER, RELEASE, DEMO, SMOKE)}
