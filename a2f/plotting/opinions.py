@@ -38,7 +38,7 @@ def plot_opinions(found: Mapping[str, Mapping[str, Score]], raters: int) -> Figu
                           fontsize=SMALL)  # fmt: skip
         axes.set(xlim=(0.8, 5.2), xticks=range(1, 6))
         axes.set_title(criterion, fontsize=10)
-        axes.set_xlabel(f"mean opinion score, {raters} raters", fontsize=SMALL)
+        axes.set_xlabel(f"mean opinion score, {raters} rater{'s' * (raters != 1)}", fontsize=SMALL)
         tidy(axes, "x")
     panels[0].set_yticks(range(len(methods)), methods, fontsize=SMALL)
     panels[0].set_ylim(len(methods) - 0.4, -0.6)  # the first method on top

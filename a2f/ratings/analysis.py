@@ -173,7 +173,8 @@ def _means(apart: dict[tuple[str, str], int], place: int) -> np.ndarray:
 
 def as_text(analysis: Analysis) -> str:
     """Return the scores and the tests as lines to print."""
-    lines = [f"{len(analysis.raters)} raters, {sum(analysis.raters.values())} answers", *analysis.notes]
+    count = len(analysis.raters)
+    lines = [f"{count} rater{'s' * (count != 1)}, {sum(analysis.raters.values())} answers", *analysis.notes]
     for criterion in CRITERIA:
         lines.append(f"\n{criterion}, mean opinion score and 95 % interval over raters")
         for one in analysis.opinions:

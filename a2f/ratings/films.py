@@ -12,11 +12,13 @@ import numpy as np
 from a2f.config import Config
 from a2f.data import Clip, Dataset
 from a2f.errors import BadInput
+from a2f.export.video import write_mp4
 from a2f.methods import ExpressionPath, Method, TrainedModel, load_method
 from a2f.ratings.places import Film
 from a2f.study import Entry, run_study, variants
 
 SIZE = 256  # pixels
+STRIP = 48  # pixels below the face, where a browser lays its controls over the film
 ROWS = {"Ours": "ours", "VOCA": "voca", "MeshTalk": "meshtalk", "FaceFormer": "faceformer"}
 
 
@@ -100,7 +102,7 @@ def plan_films(methods: Mapping[str, Method], clips: Sequence[Clip], folder: str
     films = []
     for clip in clips:
         for name in methods:
-            text = f"{name}\n{clip.name}\n{clip.num_frames}\n{clip.fps}\n{SIZE}\n{weights[name]}"
+            text = f"{name}\n{clip.name}\n{clip.num_frames}\n{clip.fps}\n{SIZE}+{STRIP}\n{weights[name]}"
             own = hashlib.sha256(text.encode()).hexdigest()[:12]
             films.append(Film(own, clip.name, name, Path(folder) / f"{own}.mp4"))
     return films
@@ -130,7 +132,9 @@ def draw_films(
         clip = dataset.clip(film.sentence)
         faces = methods[film.method].predict(clip, dataset.style_partner(clip, seed))
         animation = Animation(faces, clip.fps, clip.topology, clip.waveform, clip.sample_rate)
-        animation.to_mp4(film.path, SIZE, progress=False)
+        below = ((0, STRIP), (0, 0), (0, 0))
+        frames = (np.pad(frame, below, constant_values=255) for frame in animation.frames(SIZE))
+        write_mp4(film.path, frames, clip.fps, animation.audio, animation.sample_rate, progress=False)
     return len(missing)
 
 

@@ -7,6 +7,8 @@ here; one lock keeps a question from being passed over or answered twice.
 from __future__ import annotations
 
 import html
+import io
+import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +44,8 @@ class RatingTool:
         The rater's name and the button that starts the study.
     score, save : ipywidgets
         The answer, 1 to 5, and the button that saves it.
+    screen : ipywidgets.Box
+        Holds the film that is shown.
     place : Place or None
         What is asked now; None before the study and after it.
 
@@ -67,13 +71,13 @@ class RatingTool:
         self._lock = threading.RLock()
         self.name = widgets.Text(description="Your name", placeholder="or any other word that only you use")
         self.begin = widgets.Button(description="Begin", button_style="primary")
-        self.film = widgets.Video(format="mp4", autoplay=False, loop=False, controls=True, width="384")
+        self.screen = widgets.Box()  # with one film in it
         self.where, self.question, self.message = widgets.HTML(), widgets.HTML(), widgets.HTML()
         options = list(zip(LABELS, SCALE, strict=True))
-        self.score = widgets.ToggleButtons(options=options, value=None, style={"button_width": "110px"})
+        self.score = widgets.ToggleButtons(options=options, value=None, style={"button_width": "88px"})
         self.save = widgets.Button(description="Save and go on", button_style="primary", disabled=True)
         self._door = widgets.HBox([self.name, self.begin])
-        self._page = widgets.VBox([self.where, self.film, self.question, self.score, self.save])
+        self._page = widgets.VBox([self.where, self.screen, self.question, self.score, self.save])
         self.widget = widgets.VBox([widgets.HTML(HINT), self._door, self._page, self.message])
         self._page.layout.display = "none"
         self.begin.on_click(lambda _: self._enter())
@@ -110,6 +114,7 @@ class RatingTool:
         self.rater, self._total = rater, len(order)
         self._left = [place for place in order if (place.film.clip, place.criterion) not in done]
         self._door.layout.display = "none"
+        self._say(self.file.note or "")
         self._next()
 
     def _answer(self) -> None:
@@ -132,14 +137,26 @@ class RatingTool:
         self.score.value = None
         if self.place is None:
             self._page.layout.display = "none"
-            self.film.value = b""
+            self._show(None)
             self._say(f"All {self._total} questions are answered. Thank you!")
             return
         if self.place.film != before:
-            self.film.value = self.place.film.path.read_bytes()
+            self._show(self.place.film)
         where, question = page_texts(self.place, self._total)
         self.where.value, self.question.value = where, f"<b>{question}</b>"
         self._page.layout.display = ""
+
+    def _show(self, film: Film | None) -> None:
+        """Put a film on the page, its bytes and not its path, or take the last one off."""
+        from ipywidgets import Video
+
+        before, after = self.screen.children, ()
+        if film is not None:
+            options = {"format": "mp4", "autoplay": False, "loop": False, "controls": True, "width": "384"}
+            after = (Video(value=film.path.read_bytes(), **options),)
+        self.screen.children = after
+        for old in before:
+            old.close()
 
     def _say(self, text: str) -> None:
         self.message.value = html.escape(text)
@@ -198,10 +215,11 @@ def _wrapped(text: str, font: Any, width: int) -> list[str]:
 def first_frame(path: Path) -> np.ndarray:
     """Return a film's first frame, (height, width, 3) uint8."""
     import imageio_ffmpeg
+    from PIL import Image
 
-    reader = imageio_ffmpeg.read_frames(str(path))
-    try:
-        width, height = next(reader)["size"]
-        return np.frombuffer(next(reader), np.uint8).reshape(height, width, 3)
-    finally:
-        reader.close()
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path)]
+    command += ["-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"]
+    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode or not done.stdout:
+        raise BadInput(f"{path} is not a film: {done.stderr.decode(errors='replace').strip()}")
+    return np.asarray(Image.open(io.BytesIO(done.stdout)).convert("RGB"))
