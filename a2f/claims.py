@@ -57,7 +57,7 @@ def build_claims(
     local = [a["share_of_vertices_90"] < b["share_of_vertices_90"] for a, b in zip(runs, without, strict=True)]
     better, than_all = against_baselines(table1["differences"])
     mesh, identities = row_of(rows, "MeshTalk"), [row_of(rows, name) for name in ("VOCA", "FaceFormer")]
-    # with its categories collapsed to one, being shown an expression does not help
+    # where being shown an expression does not help, its way of being conditioned is not what is measured
     blind = apart(mesh, [row_of(rows, "MeshTalk, expression path")]) != "holds"
     subtracted = measured["template"]["template subtracted, with template"]
     own = measured["leak"]["Ours, target as style: self"]["lip_mean"]
@@ -191,9 +191,9 @@ def build_claims(
         claim(
             "People prefer its faces",
             "5.3, Fig. 5",
-            "14_report",
+            "11_user_study",
             "14 participants, 8 sentences",
-            "needs people",
+            "no ratings yet: the notebook has the blind rating tool and the analysis, and invents none",
             "cannot be tested on this data",
         ),
         claim(

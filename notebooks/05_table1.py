@@ -104,8 +104,9 @@ print("MeshTalk, reconstruction in the last epoch: " + ", ".join(f"{loss:.2f}" f
 # Of three learning rates, each tried at half of the steps, the same was the best for VOCA, MeshTalk, FaceFormer and the full
 # model on the validation speakers (`tools/choose_learning_rates.py`). At all of the steps MeshTalk's lips do better with
 # the next lower of the three, on validation speakers too, so it takes that; it also got other initial weights and less
-# Gumbel noise than its release, without which it does not learn in so few steps. For the full model beta was looked at
-# (`tools/choose_demo_settings.py`); nothing else was tuned for any row.
+# Gumbel noise than its release, without which it does not learn in so few steps: some 25 short trial runs, more search
+# than any other row had. For the full model beta was looked at (`tools/choose_demo_settings.py`); nothing else was tuned
+# for any row.
 
 # %%
 for row in rows:
