@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import torch
 
 from a2f.animation import Animation
 from a2f.audio import SAMPLE_RATE, resample, to_mono_float
 from a2f.batches import whole_motion
+from a2f.chunked import face_pieces
 from a2f.data import Clip
 from a2f.errors import BadInput
 from a2f.features import encode, frame_count
@@ -69,11 +72,7 @@ class Animator(SavedModel):
         Animation
             With the exact blendshape basis and its weights.
         """
-        template = self.topology.check_vertices(template, "the template")
-        if template.ndim != 2:
-            raise BadInput(f"the template has shape {template.shape}, expected ({self.topology.num_vertices}, 3)")
-        if not isinstance(style, torch.Tensor):
-            style = self.style(style)
+        template, style = self._conditions(template, style)
         sound = resample(to_mono_float(waveform), sample_rate, SAMPLE_RATE)
         fps = self.config.data.fps
         found = torch.from_numpy(encode(self.encoder, sound))[None]
@@ -92,6 +91,63 @@ class Animator(SavedModel):
             weights=weights[0].numpy(),
             config=self.config.to_dict(),
         )
+
+    def frames(
+        self,
+        waveform: np.ndarray | Iterable[np.ndarray],
+        template: np.ndarray,
+        style: torch.Tensor | Clip | Animation | None = None,
+        *,
+        sample_rate: int = SAMPLE_RATE,
+        chunk_seconds: float | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Animate a face piece by piece, in memory that does not grow with the length of the sound.
+
+        The faces are those of a call: audio features of the same windows, the decoder's convolutions with all that they
+        see around a piece, and Eq. 2's statistics over the whole sound. Only `chunk_seconds` changes them, see there.
+
+        Parameters
+        ----------
+        waveform : ndarray, (S,) or (S, channels), or iterable of such
+            Pieces of one sound, of any sizes. A model that normalises over the whole sound (audio_normalisation
+            "instance") reads it twice, which an array or a list allows and an iterator does not.
+        template, style, sample_rate
+            As for a call.
+        chunk_seconds : float, optional
+            Seconds of sound, 0.5 or more, that one call of the audio encoder adds, for less memory. By default as many
+            as the encoder takes. With fewer it sees less around each feature: `a2f.chunked.deviation` measures what
+            that changes.
+
+        Yields
+        ------
+        ndarray, (n, N, 3) float32
+            At most a second of faces; together as many frames as a call makes.
+
+        Raises
+        ------
+        BadInput
+            If an argument does not fit.
+        """
+        template, style = self._conditions(template, style)
+        return face_pieces(
+            self.model,
+            self.encoder,
+            self.config.data.fps,
+            waveform,
+            template,
+            style,
+            sample_rate=sample_rate,
+            chunk_seconds=chunk_seconds,
+        )
+
+    def _conditions(
+        self, template: np.ndarray, style: torch.Tensor | Clip | Animation | None
+    ) -> tuple[np.ndarray, torch.Tensor | None]:
+        """Return the face to move, checked, and the style as a vector."""
+        template = self.topology.check_vertices(template, "the template")
+        if template.ndim != 2:
+            raise BadInput(f"the template has shape {template.shape}, expected ({self.topology.num_vertices}, 3)")
+        return template, style if isinstance(style, torch.Tensor) else self.style(style)
 
 
 def _at_rate(values: torch.Tensor, given: float, wanted: float) -> torch.Tensor:
