@@ -34,7 +34,7 @@ FLOORS = [
     {"features", "observations", "export", "pretrained", "card"},
     {"viewer"},
     {"side_by_side", "exports"},
-    {"batches", "plotting", "animation", "protocols"},
+    {"batches", "chunked", "plotting", "animation", "protocols"},
     {"saved", "methods", "jobs"},
     {"training", "animator"},
     {"animating"},
