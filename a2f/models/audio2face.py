@@ -73,6 +73,12 @@ class Audio2Face(FaceModel):
             motion = motion.minus_mean()
         return self.modulation.style(self.embedding.embed(motion))
 
+    def _style_of_embedded(self, embedded: Tensor) -> Tensor:
+        """Return what `style` does, from W d (B, T', K): W is linear, so that the mean may be subtracted behind it."""
+        if self.config.style_normalisation == "mean":
+            embedded = embedded - embedded.mean(dim=1, keepdim=True)
+        return self.modulation.style(embedded)
+
     def features(self, audio: Tensor, template: Tensor, style: Tensor | None) -> Tensor:
         """Return Z_pred, (B, T, K).
 
@@ -99,8 +105,14 @@ class Audio2Face(FaceModel):
 
     def loss(self, batch: Batch, config: TrainingConfig) -> tuple[Tensor, Tensor]:
         """Return the objective of Eq. 4 and its data term."""
-        predicted = self.features(batch.audio, batch.template, self.style(batch.style))
-        data = data_loss(self.embedding.frame_error(predicted, batch.target), config.loss)
+        embedded = None
+        if batch.style is batch.target and self.modulation is not None:  # W d is wanted twice, and made once
+            embedded = self.embedding.embed(batch.target)
+            style = self._style_of_embedded(embedded)
+        else:
+            style = self.style(batch.style)
+        predicted = self.features(batch.audio, batch.template, style)
+        data = data_loss(self.embedding.frame_error(predicted, batch.target, embedded), config.loss)
         objective = config.data_weight * data + config.sparsity_weight * self.embedding.sparsity()  # Eq. 4
         if self.aperture is not None:
             lips = self.aperture.loss(self, predicted, batch.target, batch.template)
@@ -128,8 +140,12 @@ class Audio2Face(FaceModel):
     def synthesise(self, features: Tensor, template: Tensor, vertex_ids: Tensor | None = None) -> Tensor:
         """Return S_bar + alpha W^T z (Eq. 3) in the data set's unit, of all vertices or of `vertex_ids`."""
         if vertex_ids is not None:
-            template = template[:, vertex_ids]
-        return template.unsqueeze(1) + self.data_std * self.embedding.synthesise(features, vertex_ids)
+            drawn = self.embedding.synthesise(features, vertex_ids)
+            return template[:, vertex_ids].unsqueeze(1) + self.data_std * drawn
+        # scaled before W, not behind it, and added by the product itself: the vertices are written once
+        scaled = (self.embedding.output_scale * self.data_std) * features
+        weight = self.embedding.weight.expand(len(features), -1, -1)
+        return torch.baddbmm(template.flatten(1).unsqueeze(1), scaled, weight).unflatten(-1, (-1, 3))
 
     def blendshapes(self) -> np.ndarray:
         """Return the exact blendshape basis, (K, N, 3) float32 in the data set's unit: alpha * std * W^T.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -54,7 +55,8 @@ class Motion:
     def squared_norm(self) -> Tensor:
         """Return ||d||^2 of every frame, (B, T)."""
         if self.basis is None:
-            return self.values.square().sum(-1)
+            # a product with itself: squares of all values would take as much memory as the values
+            return torch.einsum("btn,btn->bt", self.values, self.values)
         return ((self.values @ (self.basis @ self.basis.T)) * self.values).sum(-1)
 
     def dense(self) -> Tensor:
@@ -62,7 +64,21 @@ class Motion:
         return self.values if self.basis is None else self.values @ self.basis
 
 
-def squared_error(features: Tensor, weight: Tensor, target: Motion) -> Tensor:
+class _Gram(torch.autograd.Function):
+    """W W^T of weights (K, 3N), (K, K). Its gradient is one product, (G + G^T) W, where autograd takes two."""
+
+    @staticmethod
+    def forward(ctx, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return weight @ weight.T
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        (weight,) = ctx.saved_tensors
+        return (gradient + gradient.T) @ weight
+
+
+def squared_error(features: Tensor, weight: Tensor, target: Motion, embedded: Tensor | None = None) -> Tensor:
     """Return || W z_t - d_t ||^2 of every frame, (B, T), without forming a frame's vertices.
 
     Expanding the square leaves inner products only: z^T (W W^T) z - 2 z^T (W d) + ||d||^2. The gradient is that of the
@@ -77,7 +93,11 @@ def squared_error(features: Tensor, weight: Tensor, target: Motion) -> Tensor:
         W transposed.
     target : Motion
         d, T frames.
+    embedded : Tensor, (B, T, K), optional
+        W d where it is known already.
     """
-    predicted = ((features @ (weight @ weight.T)) * features).sum(-1)
-    crossed = (features * target.embed(weight)).sum(-1)
+    # motions in a basis are small, and stored results were made of them: their last digits stay as they are
+    gram = _Gram.apply(weight) if target.basis is None else weight @ weight.T
+    predicted = ((features @ gram) * features).sum(-1)
+    crossed = (features * (target.embed(weight) if embedded is None else embedded)).sum(-1)
     return (predicted - 2 * crossed + target.squared_norm()).clamp_min(0)
