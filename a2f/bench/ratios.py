@@ -76,6 +76,17 @@ def spent(bench: Mapping[str, Any], vertices: int, speech: float, name: str) -> 
     return Spent(vertices, speech, name, found)
 
 
+def a_second(bench: Mapping[str, Any], speech: float) -> dict[int, list[tuple[str, dict[str, float]]]]:
+    """Return, for each size, every method's seconds for a second of speech by part, timed on `speech` seconds."""
+    return {
+        vertices: [
+            (name, {part: value / speech for part, value in spent(bench, vertices, speech, name).parts.items()})
+            for name in METHODS
+        ]
+        for vertices in sizes(bench)
+    }
+
+
 @dataclass(frozen=True)
 class Ratio:
     """One comparison: how many times as much the first takes."""

@@ -36,7 +36,8 @@ def measure(
     dict
         Ready for JSON. ``rows`` hold ``part``, ``step``, ``method``, ``vertices`` and ``speech`` in seconds, where they
         have a meaning, and ``median``, ``least`` and ``repeats`` in seconds; ``busy``, the median of the time that
-        this process computed; ``floor``, the least time that the machine's rates leave; ``others``, the share of the machine that other processes took; ``memory_mb``.
+        this process computed; ``floor``, the least time that the machine's rates leave; ``others``, the share of the
+        machine that other processes took; ``memory_mb``.
 
     Raises
     ------
