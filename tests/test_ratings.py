@@ -33,6 +33,7 @@ from a2f.ratings import (
     read_ratings,
     still,
 )
+from a2f.ratings.analysis import signed_ranks
 from a2f.ratings.places import check_rater
 from a2f.ratings.tool import first_frame
 
@@ -452,6 +453,25 @@ def test_with_enough_raters_the_signed_ranks_of_their_differences_are_tested(fil
         assert one.difference == pytest.approx(np.mean(apart)) and one.p == pytest.approx(expected)
     best = next(one for one in found.comparisons if {one.first, one.second} == {"Ground truth", "VOCA"})
     assert best.first == "Ground truth" and best.difference > 1 and best.p == pytest.approx(2 / 2**7)
+
+
+@pytest.mark.parametrize("count", [6, 7, 9, 11])
+@pytest.mark.parametrize("shared", [False, True])
+def test_signed_ranks_agree_with_scipy(count, shared):
+    rng = np.random.default_rng(count)
+    values = rng.integers(-2, 5, count) / 8 if shared else rng.normal(0.4, 1, count)
+    kept = values[values != 0]
+    method = stats.PermutationMethod(n_resamples=np.inf)
+    assert signed_ranks(values) == pytest.approx(stats.wilcoxon(kept, method=method).pvalue)
+    if not shared:
+        assert signed_ranks(values) == pytest.approx(stats.wilcoxon(values, method="exact").pvalue)
+
+
+def test_many_raters_are_analysed_at_once():
+    """The sum of ranks of two hundred raters is close to normal."""
+    values = np.random.default_rng(0).normal(0.1, 1, 200)
+    assert signed_ranks(values) == pytest.approx(stats.wilcoxon(values, method="asymptotic").pvalue, rel=0.02)
+    assert signed_ranks(np.zeros(8)) == 1.0
 
 
 def test_p_values_are_adjusted_within_a_criterion(films, tmp_path):

@@ -74,7 +74,7 @@ class RatingTool:
         self.screen = widgets.Box()  # with one film in it
         self.where, self.question, self.message = widgets.HTML(), widgets.HTML(), widgets.HTML()
         options = list(zip(LABELS, SCALE, strict=True))
-        self.score = widgets.ToggleButtons(options=options, value=None, style={"button_width": "88px"})
+        self.score = widgets.ToggleButtons(options=options, value=None, style={"button_width": "100px"})
         self.save = widgets.Button(description="Save and go on", button_style="primary", disabled=True)
         self._door = widgets.HBox([self.name, self.begin])
         self._page = widgets.VBox([self.where, self.screen, self.question, self.score, self.save])
