@@ -98,8 +98,10 @@ class Batches:
             frames = min(self.config.crop_frames, *(clip.num_frames for clip in clips))
             starts = [int(rng.integers(clip.num_frames - frames + 1)) for clip in clips]
             sources = [self._others[c.name][rng.integers(len(self._others[c.name]))] for c in clips]
+            target = clip_motion(model, clips, starts, frames)
             if self.config.style_source == "target":
-                style = clip_motion(model, clips, starts, frames)
+                # one object where motion is dense: what is made of it for the style is not made again for the loss
+                style = target if target.basis is None else clip_motion(model, clips, starts, frames)
             else:
                 style_frames = min(self.config.style_frames, *(clip.num_frames for clip in sources))
                 style_starts = [int(rng.integers(clip.num_frames - style_frames + 1)) for clip in sources]
@@ -116,7 +118,6 @@ class Batches:
                 audio = middle + (audio - middle) * torch.from_numpy(kept) / (1 - self.config.feature_dropout)
             device = model.data_std.device
             subject = torch.tensor([self.subjects.index(clip.subject) for clip in clips], device=device)
-            target = clip_motion(model, clips, starts, frames)
             yield Batch(audio.to(device), templates(clips, device), target, style, subject)
 
 

@@ -1,4 +1,4 @@
-"""The command line: `a2f train | evaluate | animate | view | validate-data | reproduce | study`."""
+"""The command line: `a2f train | evaluate | animate | view | validate-data | bench | reproduce | study`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import a2f
 from a2f import commands
+from a2f.bench import command as bench
 from a2f.errors import A2FError
 
 _BAD_CALL, _STOPPED = 2, 130
@@ -134,6 +135,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--articulation", action="store_true", help="demo: only how the mouth moves, against ranges")
     command.add_argument("--json", metavar="FILE", help="write it all there, too")
     command.add_argument("--figure", metavar="FILE", help="draw apertures, speeds and closures beside the ranges")
+
+    command = add("bench", bench.run, "time training, synthesis, export and F-DTW against a plain path and FaceFormer")
+    bench.add_arguments(command)
 
     command = add("reproduce", commands.reproduce, "run all notebooks in order and publish their figures")
     command.add_argument("--preset", default="demo", metavar="NAME", help="demo (default) or smoke, the quick check")
