@@ -100,11 +100,11 @@ VIEWS = {
 rows = [] if full is None else full["summary"]["faceformer"]
 for name in dict.fromkeys(row["faceformer"] for row in rows):
     print(f"{name} takes so many times as long")
-    print(f"{'':30s}" + "".join(f"{length:>8g} s" for length in lengths(full)))
+    print(f"{'':37s}" + "".join(f"{length:>7g} s" for length in lengths(full)))
     for vertices in sizes(full):
         for view, key in VIEWS.items():
             own = [row for row in rows if row["faceformer"] == name and row["vertices"] == vertices]
-            print(f"{vertices:7,d}  {view:28s}" + "".join(f"{row[key]:9.2f}" for row in own).removeprefix("  "))
+            print(f"{vertices:7,d}  {view:28s}" + "".join(f"{row[key]:9.2f}" for row in own))
 for view, key in VIEWS.items() if rows else ():
     reached = [f"{r['vertices']:,} vertices, {r['speech']:g} s" for r in rows
                if r["faceformer"] == "FaceFormer as published" and r[key] >= PAPER_RATIO]  # fmt: skip

@@ -74,7 +74,7 @@ def plot_training_step(rows: Sequence[Mapping[str, Any]]) -> Figure:
                     axes.annotate(f"{row[key]:.3g}", (place, row[key]), ha="center", va="bottom", fontsize=SMALL)
         axes.set_xticks(range(len(sizes)), [f"{size:,} vertices" for size in sizes])
         axes.set_ylabel(label, fontsize=SMALL)
-        axes.margins(y=0.12)
+        axes.set_ylim(0, 1.12 * max(max(row[key] or 0 for row in rows), 1e-9))
         tidy(axes, "y")
     keys = [axes.bar(0, 0, color=COLOURS[index % len(COLOURS)]) for index in range(len(methods))]
     figure.legend(keys, methods, loc="outside lower center", ncols=len(methods), frameon=False, fontsize=SMALL)
