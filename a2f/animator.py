@@ -16,6 +16,7 @@ from a2f.errors import BadInput
 from a2f.features import encode, frame_count
 from a2f.models import Motion, resample_features
 from a2f.saved import SavedModel
+from a2f.streaming import AHEAD, HOP, PAST, FaceStream
 
 
 class Animator(SavedModel):
@@ -138,6 +139,52 @@ class Animator(SavedModel):
             style,
             sample_rate=sample_rate,
             chunk_seconds=chunk_seconds,
+        )
+
+    def stream(
+        self,
+        sound: Iterable[np.ndarray],
+        template: np.ndarray,
+        style: torch.Tensor | Clip | Animation | None = None,
+        *,
+        sample_rate: int = SAMPLE_RATE,
+        hop: float = HOP,
+        ahead: float = AHEAD,
+        past: float = PAST,
+    ) -> FaceStream:
+        """Return a live animation: it yields faces, pieces of (n, N, 3), while the pieces of `sound` come in.
+
+        Its `latency` is ``hop + ahead``; where sound comes from a callback, give ``()`` and use its `push` and
+        `finish`. The faces are not quite those of a call: `a2f.streaming.streaming_deviation` measures by how much.
+
+        Parameters
+        ----------
+        sound : iterable of ndarray, (S,) or (S, channels)
+            Pieces of any sizes.
+        template, style, sample_rate
+            As for a call.
+        hop : float
+            Seconds of faces that are made at once.
+        ahead, past : float
+            Seconds of sound after and before them that are heard for it.
+
+        Raises
+        ------
+        BadInput
+            If an argument does not fit.
+        """
+        template, style = self._conditions(template, style)
+        return FaceStream(
+            self.model,
+            self.encoder,
+            self.config.data.fps,
+            sound,
+            template,
+            style,
+            sample_rate=sample_rate,
+            hop=hop,
+            ahead=ahead,
+            past=past,
         )
 
     def _conditions(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from a2f.audio import SAMPLE_RATE, to_mono_float
 from a2f.errors import BadInput
-from a2f.features import CONTEXT, encode, frame_count
+from a2f.features import CONTEXT, encode
 from a2f.models import Audio2Face, AudioEncoder, resample_features
 from a2f.models.composite import EPSILON
 
@@ -116,6 +116,11 @@ def feature_pieces(
         start += hop
 
 
+def frames_within(samples: int, fps: float) -> int:
+    """Return how many whole mesh frames so many samples at 16 kHz last, as `features.frame_count` counts them."""
+    return int(samples * fps / SAMPLE_RATE)
+
+
 def frame_pieces(encoder: AudioEncoder, features: Iterable[tuple[Tensor, int]], fps: float) -> Iterator[Tensor]:
     """Yield the features at the mesh's frames, pieces of (1, n, C), from what `feature_pieces` yields."""
     rate, centre = encoder.feature_rate, encoder.first_centre
@@ -128,14 +133,14 @@ def frame_pieces(encoder: AudioEncoder, features: Iterable[tuple[Tensor, int]], 
         kept = torch.cat([kept, piece])
         # frames between two features that are there, as far as they are sure to lie within the sound
         ready = int(((dropped + len(kept) - 1) / rate + centre) * fps)
-        ready = min(ready, int(heard * fps / SAMPLE_RATE)) - done
+        ready = min(ready, frames_within(heard, fps)) - done
         if ready > 0:
             yield resampled(ready)
             done += ready
             below = min(int((done / fps - centre) * rate), dropped + len(kept) - 2)
             if below > dropped:
                 kept, dropped = kept[below - dropped :], below
-    rest = frame_count(np.broadcast_to(np.float32(0), heard), fps) - done
+    rest = max(1, frames_within(heard, fps)) - done
     if rest > 0:
         yield resampled(rest)
 
