@@ -35,7 +35,7 @@ FLOORS = [
     {"viewer"},
     {"side_by_side", "exports"},
     {"batches", "chunked", "plotting", "animation", "protocols"},
-    {"saved", "methods", "jobs"},
+    {"saved", "methods", "jobs", "streaming"},
     {"training", "animator"},
     {"animating"},
     {"evaluation"},
