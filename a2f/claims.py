@@ -7,7 +7,6 @@ from typing import Any
 
 from a2f.verdicts import NAMES, against_baselines, apart, change, named, row_of, verdict
 
-
 STUDIED = "synthetic demo corpus"  # what notebooks 10 and 12 are about, whatever data set they are given
 _STUDIES = ("10_audio_features", "12_what_table1_measures")
 

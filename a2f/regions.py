@@ -180,8 +180,9 @@ def named_partition(
         if wanted <= set(places):
             return labels, places
     raise BadInput(
-        f"no cut of the {len(ids)} vertices into {n_regions} to {8 * n_regions} regions gives mouth, chin and upper face "
-        f"regions of their own; lips have {len(topology.region('lips'))} vertices ({topology.region_source}): are they there?"
+        f"no cut of the {len(ids)} vertices into {n_regions} to {8 * n_regions} regions gives mouth, chin and upper "
+        f"face regions of their own; lips have {len(topology.region('lips'))} vertices ({topology.region_source}): "
+        "are they there?"
     )
 
 

@@ -168,8 +168,8 @@ session.save_result("table1", numbers | {"sequences": by_sequence})
 # with the most p, b and m among the first speaker's.
 
 # %%
-from a2f.animator import load
 from a2f.animation import Animation
+from a2f.animator import load
 from a2f.observations import closure_share, mouth_opening
 from a2f.plotting import plot_mouth_opening
 

@@ -86,7 +86,7 @@ def _division(survey: Survey, name: str | None) -> Split:
 
 
 def frames_with_sound(recording: Recording, fps: float) -> int:
-    """Return how many frames of a recording, from its start, have both a face and sound; half a frame may be missing."""
+    """Return how many frames, from the start, have both a face and sound; half a frame of sound may be missing."""
     heard = recording.num_samples * fps / recording.sample_rate
     return min(recording.num_frames, int(heard + 0.5))
 
