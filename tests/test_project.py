@@ -39,7 +39,7 @@ FLOORS = [
     {"training", "animator"},
     {"animating"},
     {"evaluation"},
-    {"study", "comparison", "verdicts"},
+    {"study", "comparison", "verdicts", "qualitative", "styles"},
     {"claims", "differences", "estimates"},
     {"origin", "parameters", "readme", "notebooks"},
     {"session", "execute", "studies", "reported", "ratings", "bench"},
