@@ -37,7 +37,7 @@ FLOORS = [
     {"batches", "chunked", "plotting", "animation", "protocols"},
     {"saved", "methods", "jobs", "streaming"},
     {"training", "animator"},
-    {"animating"},
+    {"animating", "styles"},
     {"evaluation"},
     {"study", "comparison", "verdicts", "qualitative", "styles"},
     {"claims", "differences", "estimates"},
