@@ -39,7 +39,7 @@ FLOORS = [
     {"training", "animator"},
     {"animating", "styles"},
     {"evaluation"},
-    {"study", "comparison", "verdicts", "qualitative", "styles"},
+    {"study", "comparison", "verdicts", "qualitative"},
     {"claims", "differences", "estimates"},
     {"origin", "parameters", "readme", "notebooks"},
     {"session", "execute", "studies", "reported", "ratings", "bench"},
