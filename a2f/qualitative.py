@@ -53,7 +53,7 @@ def choose_moments(clip: Clip, count: int = 5) -> Moments:
     ----------
     clip : Clip
         Without phones, or with none of these, frames are taken where the lips are furthest from the neutral face, or
-        evenly where they hardly move.
+        evenly where they leave it too seldom.
     count : int
         How many frames, where they are not those of sounds; at most so many of the sounds.
     """
@@ -74,7 +74,7 @@ def choose_moments(clip: Clip, count: int = 5) -> Moments:
         how = "where the lips are furthest from the neutral face, since this clip has no phones"
     else:
         frames = np.unique(np.linspace(0, clip.num_frames - 1, count).round().astype(int))
-        how = "evenly spaced, since this clip has no phones and its lips hardly move"
+        how = "evenly spaced, since this clip has no phones and its lips leave rest too seldom"
     return Moments(frames, tuple(f"{frame / clip.fps:.2f} s" for frame in frames), how)
 
 

@@ -154,8 +154,8 @@ session.save_result("qualitative", numbers)
 
 # %% [markdown]
 # ## Check
-# Every method moves, and on the demo corpus the truth's lips touch at p, b and m, and ours moves lips and face more nearly as much as the
-# truth than the other three, with the smallest lip error in this clip.
+# Every method moves. On the demo corpus the truth's lips touch at p, b and m, ours has the smallest lip error in this clip, and
+# moves lips and face more nearly as much as the truth than FaceFormer and MeshTalk do; VOCA is too near for one seed.
 
 # %%
 assert all(own["face"] > 0 for own in observed.values())
@@ -164,6 +164,7 @@ if session.preset_name == "demo" and session.dataset_name == "demo":
     every = {label: lip_errors(faces[label], clip, np.arange(clip.num_frames)).mean() for label in methods}
     for label in ("VOCA", "MeshTalk", "FaceFormer"):
         assert every["Ours"] < every[label], label
+    for label in ("MeshTalk", "FaceFormer"):
         for region in ("lips", "face"):
             off = {name: abs(np.log(observed[name][region] / observed["Ground truth"][region])) for name in ("Ours", label)}
             assert off["Ours"] < off[label], (label, region)
@@ -172,5 +173,5 @@ if session.preset_name == "demo" and session.dataset_name == "demo":
 # ## What differs from the paper
 # The paper shows other data, chosen frames and no numbers, and neither says which sentence it shows nor which identity VOCA
 # and FaceFormer were given. The ground truth stands beside the methods here, since more movement is better only up to what
-# the truth has. A network that learns distances shrinks what it is unsure of, so every row moves less than the truth, the
-# upper face most. "Jaw flapping" is not measured.
+# the truth has. A network that learns distances shrinks what it is unsure of, so on the
+# demo corpus every row moves less than the truth, the upper face most. "Jaw flapping" is not measured.

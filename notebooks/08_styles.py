@@ -36,8 +36,7 @@ session
 # %% [markdown]
 # ## The model and the utterance
 # The full model of Table 1, one seed. It speaks the test sentence of notebook 07. Styles come from clips of the test
-# speakers that say something else, up to three of each speaker and style label; the model met neither these speakers nor
-# their sentences.
+# speakers that say something else, up to three of each speaker and style label: the model met none of these motions.
 
 # %%
 from a2f.animator import load
@@ -53,6 +52,9 @@ animator = load(session.runs / entry.folder)
 
 clip = choose_clip(dataset.split("test"))
 styles = style_clips(dataset.split("test"), each=3, but=clip.sentence)
+if len(styles) == 1:
+    styles = style_clips(dataset.clips, each=3, but=clip.sentence)
+    print("the test clips have one style, so styles are taken from all splits")
 print(f"{clip.name}: {clip.text or 'text not known'}")
 print(f"{sum(map(len, styles.values()))} clips of {len(styles)} styles: " + "; ".join(styles))
 
@@ -214,8 +216,8 @@ if session.preset_name == "demo" and session.dataset_name == "demo":
 
 # %% [markdown]
 # ## What differs from the paper
-# Fig. 6 shows pictures without a number. Here a style is a speaker in one of four moods of the generator: two moods differ much,
+# Fig. 6 shows pictures without a number. On the demo corpus a style is a speaker in one of four moods of the generator: two moods differ much,
 # two speakers in one mood hardly more than two clips of one. What comes through is expression and how far the mouth moves;
 # how much the upper face moves, blinks and raised brows, is not the style clip's. The sound has a mood of its own, which the model hears; it is the same for all
-# styles. Table 1's model at this budget leaves the lips about a millimetre open at p, b and m in every style; the shipped model of
+# styles. There, Table 1's model at this budget leaves the lips about a millimetre open at p, b and m in every style; the shipped model of
 # notebook 00, trained longer and with a term for the height between the lips, closes them.

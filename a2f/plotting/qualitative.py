@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
@@ -18,6 +19,7 @@ from a2f.plotting.faces import ASPECT, HEAT, SHARPNESS
 from a2f.plotting.style import COLOURS, GREY, LINES, MARKERS, SMALL, WIDTH, bare, picture, tidy
 
 LARGEST, MARGIN = 1.7, 1.1  # inches: a face's width, what names and scale take
+LONGEST = 20  # characters of a name on one line
 NEAR = 0.8  # of a map's width and height, the middle that is kept
 
 
@@ -102,7 +104,7 @@ def plot_faces_and_std(
                 axes.set_title([*labels, "movement"][column], fontsize=10)
             if notes:
                 axes.set_xlabel(notes[name][column], fontsize=SMALL, labelpad=1)
-        line[0].set_ylabel(name, fontsize=10)
+        line[0].set_ylabel(fill(name, LONGEST), fontsize=10)
     bar = figure.colorbar(
         ScalarMappable(Normalize(0.0, top), HEAT), ax=list(grid[:, -1]), shrink=0.6, pad=0.02, aspect=35
     )
@@ -142,13 +144,14 @@ def plot_interpolation(
             if len(values) != len(weights):
                 raise BadInput(f"curve {name!r} has {len(values)} values, expected {len(weights)}")
     cell = min(WIDTH / len(weights), LARGEST)
-    figure = picture(cell / ASPECT + 0.4 + 2.9)
-    upper, lower = figure.subfigures(2, 1, height_ratios=[cell / ASPECT + 0.4, 2.9])
+    figure = picture(cell / ASPECT + 0.7 + 2.9)
+    upper, lower = figure.subfigures(2, 1, height_ratios=[cell / ASPECT + 0.7, 2.9])
     images = _pictures(np.asarray(faces), template, topology, cell, closeup=False)
     line = upper.subplots(1, len(weights), squeeze=False)[0]
     for axes, weight, image in zip(line, weights, images, strict=True):
         bare(axes).imshow(image, interpolation="antialiased")
-        axes.set_title({weights[0]: ends[0], weights[-1]: ends[1]}.get(weight, f"{100 * weight:.0f} %"), fontsize=10)
+        title = {weights[0]: ends[0], weights[-1]: ends[1]}.get(weight, f"{100 * weight:.0f} %")
+        axes.set_title(fill(title, LONGEST), fontsize=10)
     for axes, (title, curves) in zip(lower.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         for index, (name, values) in enumerate(curves.items()):
             place = index % len(COLOURS)
