@@ -19,6 +19,7 @@ from a2f.plotting.faces import ASPECT, HEAT, SHARPNESS
 from a2f.plotting.style import COLOURS, GREY, LINES, MARKERS, SMALL, WIDTH, bare, picture, tidy
 
 LARGEST, MARGIN = 1.7, 1.1  # inches: a face's width, what names and scale take
+INLINE_DPI = 110  # of the copy that a notebook stores: dozens of rendered faces take much room
 LONGEST = 20  # characters of a name on one line
 NEAR = 0.8  # of a map's width and height, the middle that is kept
 
@@ -93,6 +94,7 @@ def plot_faces_and_std(
     cell = min((WIDTH - MARGIN) / (len(frames) + 1), LARGEST)
     height = 0.3 + len(faces) * (cell / ASPECT + (0.2 if notes else 0.05))
     figure = picture(max(height, 3.0), MARGIN + cell * (len(frames) + 1))  # the scale's name needs 3 inches
+    figure.set_dpi(INLINE_DPI)
     grid = figure.subplots(len(faces), len(frames) + 1, squeeze=False)
     for row, (line, (name, vertices)) in enumerate(zip(grid, faces.items(), strict=True)):
         images = _pictures(np.asarray(vertices)[frames], template, topology, cell, closeup)
