@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import a2f
+from a2f import drift, readme
 from a2f import notebooks as nb
-from a2f import readme
 from a2f.config import preset as named_preset
 from a2f.data.assets import manifest
 from a2f.errors import BadInput
@@ -27,7 +27,7 @@ from a2f.files import atomic_path, read_json, sha256, write_json
 from a2f.parameters import PARAMETERS
 
 # the frame around the notebooks: a change here changes no result
-_FRAME = {"cli.py", "reproduce.py", "readme.py", "notebooks.py", "execute.py"}
+_FRAME = {"cli.py", "reproduce.py", "readme.py", "notebooks.py", "execute.py", "drift.py"}
 
 
 def reproduce(
@@ -140,6 +140,7 @@ def reproduce(
         )
     if complete:
         _finish(folder, root, preset, dataset, seconds, sum(reused.values()), library, stream)
+        stream.write(drift.check(folder, root, preset, dataset, seed))
     if publish_notebooks:
         _publish_notebooks(folder, root, stream)
     return 0

@@ -66,6 +66,12 @@ def test_smoke_run_is_complete(smoke):
     assert (smoke / "figures" / "report.json").is_file()
 
 
+def test_the_smoke_runs_numbers_are_those_of_the_stored_reference(smoke):
+    """A library that moves numbers is seen here; where they are meant to move, tools/write_reference.py is run."""
+    found = read_json(smoke / "drift.json")
+    assert found["compared"] > 50 and found["moved"] == []
+
+
 def test_notebooks_run_on_vocaset(tmp_path):
     """On a small copy with made-up heads: all that show the data set given run, and every figure says which it shows.
 
