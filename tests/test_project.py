@@ -24,6 +24,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # From the ground up. A module may import its own package and what stands on a lower line, nothing else.
 FLOORS = [
     {"errors"},
+    {"arrays"},
+    {"locks"},
     {"files", "determinism"},
     {"receipts"},
     {"model_config"},
@@ -42,7 +44,7 @@ FLOORS = [
     {"study", "comparison", "verdicts", "qualitative"},
     {"claims", "differences", "estimates"},
     {"origin", "parameters", "readme", "notebooks"},
-    {"session", "execute", "studies", "reported", "ratings", "bench"},
+    {"session", "execute", "studies", "reported", "ratings", "bench", "drift"},
     {"reproduce"},
     {"commands"},
     {"cli"},
