@@ -1,4 +1,4 @@
-"""Do the numbers of a complete run still lie where a stored reference run had them, up to what a machine may change?
+"""The numbers of a complete run, held against those of a stored reference run, up to what a machine may change.
 
 `figures/reference/<preset>.json` (written by `tools/write_reference.py` from a complete run, never by hand)::
 
