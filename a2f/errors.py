@@ -15,6 +15,10 @@ class MissingData(A2FError, FileNotFoundError):
     """A file, folder or model that is not there; the text says where to get it or what to run."""
 
 
+class CannotWrite(A2FError, OSError):
+    """A file that could not be written: a full disk, a folder that is read-only; what was there before is whole."""
+
+
 class RenderingUnavailable(A2FError, RuntimeError):
     """No way to draw in 3D on this machine; the text says what to install."""
 

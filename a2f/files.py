@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -16,12 +18,20 @@ from typing import Any
 
 import numpy as np
 
-from a2f.errors import BadInput, MissingData
+from a2f.errors import BadInput, CannotWrite, MissingData
+from a2f.locks import abandoned, hold
+
+PART = ".a2f-part-"  # begins the names of what is being written
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_PROBE = 1 << 20  # bytes that a disk with room takes
+_cleared: set[Path] = set()
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Give a temporary sibling to write to, and move it to `path` when the block ends without an error.
+
+    What killed processes left of such siblings is removed when a process first writes to a folder.
 
     Parameters
     ----------
@@ -33,23 +43,112 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     ------
     Path
         The temporary file to write.
+
+    Raises
+    ------
+    CannotWrite
+        If the disk is full or the folder cannot be written to; what was at `path` before is whole.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary, lock = _begin(path)
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        # mkstemp makes private files; a finished file gets the permissions any other new file would get
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
+        with _disk_named(path, temporary):
+            yield temporary
+        try:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            # mkstemp makes private files; a finished file gets the permissions any other new file would get
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            os.replace(temporary, path)
+        except OSError as error:
+            raise cannot_write(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(lock)
+
+
+@contextmanager
+def temporary_folder(parent: str | os.PathLike) -> Iterator[Path]:
+    """Give an empty folder in `parent` that is gone after the block; if the process is killed, after the next write."""
+    place, lock = _begin(Path(parent) / "folder", folder=True)
+    try:
+        with _disk_named(parent, place / PART):
+            yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        os.close(lock)
+
+
+def cannot_write(path: str | os.PathLike, error: OSError) -> CannotWrite:
+    """Return the error that tells which file could not be written, why, and what to do."""
+    advice = {
+        errno.ENOSPC: "make room on the disk",
+        errno.EDQUOT: "make room: the quota is used up",
+        errno.EFBIG: "the file is larger than this process or its file system may write",
+    }.get(error.errno or 0, "name a place that can be written to")
+    return CannotWrite(
+        f"cannot write {path}: {error.strerror or error}; {advice}, and call again. What was there before is unharmed"
+    )
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder; what a living one writes stays."""
+    for path in folder.glob(f"{PART}*"):
+        with abandoned(path) as found:
+            if found and path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif found:
+                path.unlink(missing_ok=True)
+
+
+def _begin(path: Path, folder: bool = False) -> tuple[Path, int]:
+    """Make the temporary sibling of a path, and lock it for as long as this process writes it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        place = path.parent.resolve()
+        if place not in _cleared:
+            _cleared.add(place)
+            clear_leftovers(path.parent)
+        while True:
+            if folder:
+                temporary = Path(tempfile.mkdtemp(prefix=PART, dir=path.parent))
+            else:
+                handle, name = tempfile.mkstemp(prefix=PART, suffix=path.suffix, dir=path.parent)
+                os.close(handle)
+                temporary = Path(name)
+            # another process that begins just now may have taken it for abandoned before it was locked
+            if (lock := hold(temporary)) is not None:
+                return temporary, lock
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+@contextmanager
+def _disk_named(path: str | os.PathLike, temporary: Path) -> Iterator[None]:
+    """Tell a full disk as such, whatever a library made of it."""
+    try:
+        yield
+    except (BadInput, MissingData):
+        raise
+    except Exception as error:
+        if reason := _disk_error(temporary, error):
+            raise cannot_write(path, reason) from error
+        raise
+
+
+def _disk_error(temporary: Path, error: Exception) -> OSError | None:
+    """Return why the disk takes no more, if that is what stopped a writer."""
+    try:
+        with open(temporary, "ab", buffering=0) as file:
+            if file.write(bytes(_PROBE)) == _PROBE:
+                os.fsync(file.fileno())
+            else:
+                file.write(b"0")
+    except OSError as found:
+        return found
+    return error if isinstance(error, OSError) and error.errno in _DISK else None
 
 
 def _refuse_non_finite(value: Any, where: str) -> None:

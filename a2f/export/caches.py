@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from a2f.errors import BadInput
 from a2f.export.render import vertex_colours
-from a2f.files import atomic_path
+from a2f.files import atomic_path, temporary_folder
 from a2f.mesh import Topology
 
 
@@ -96,9 +95,8 @@ def _whole_folder(folder: str | os.PathLike, suffix: str) -> Iterator[Path]:
     other = [item.name for item in folder.glob("*") if not item.match(f"frame_*{suffix}")]
     if other:
         raise BadInput(f"{folder} holds {other[0]}; name a new folder, or one that holds frames of a sequence only")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as place:
-        made, old = Path(place) / "new", Path(place) / "old"
+    with temporary_folder(folder.parent) as place:
+        made, old = place / "new", place / "old"
         made.mkdir()
         yield made
         if folder.exists():

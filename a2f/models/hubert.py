@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from pathlib import Path
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from a2f.audio import SAMPLE_RATE
 from a2f.errors import BadInput, MissingData
-from a2f.files import atomic_path, read_json
+from a2f.files import atomic_path, read_json, temporary_folder
 from a2f.models.encoder_base import BUNDLED, AudioEncoder, unit_level, without_progress_bar
 from a2f.models.half import half_precision
 
@@ -106,22 +105,27 @@ class HubertFeatures(AudioEncoder):
     def _keep_last_layer(self, module: nn.Module, inputs: tuple, output: Tensor | tuple) -> None:
         self._last_layer = output[0] if isinstance(output, tuple) else output
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """Map waveforms (B, S) at 16 kHz to (B, T_a, hidden size)."""
-        if self.normalise_waveform:
-            waveform = unit_level(waveform)
-        output = self.network(waveform).last_hidden_state
+    def prepare(self, waveform: Tensor) -> Tensor:
+        """Return waveforms (B, S) as the network takes them, at one level where that is wanted."""
+        return unit_level(waveform) if self.normalise_waveform else waveform
+
+    def compute(self, prepared: Tensor) -> Tensor:
+        """Map what `prepare` returned to features (B, T_a, hidden size)."""
+        output = self.network(prepared).last_hidden_state
         features, self._last_layer = (output if self.final_norm else self._last_layer), None
         return features
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Map waveforms (B, S) at 16 kHz to (B, T_a, hidden size)."""
+        return self.compute(self.prepare(waveform))
 
     def save(self, folder: Path, half: bool) -> None:
         """Write the network to a folder in transformers' format, each file whole or not at all."""
         from safetensors.torch import load_file, save_file
 
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as temporary, without_progress_bar():
+        with temporary_folder(folder) as temporary, without_progress_bar():
             self.network.save_pretrained(temporary, max_shard_size="50GB")
-            for path in Path(temporary).iterdir():
+            for path in temporary.iterdir():
                 with atomic_path(folder / path.name) as whole:
                     if half and path.suffix == ".safetensors":
                         save_file(half_precision(load_file(path)), whole, metadata={"format": "pt"})
