@@ -78,9 +78,17 @@ class CtcFeatures(AudioEncoder):
         self.feature_dim = len(self.symbols)
         self.identity = f"{CTC_PHONES}:{digest[:16]}:level={normalise_waveform}"
 
+    def prepare(self, waveform: Tensor) -> Tensor:
+        """Return the log-mel bands (B, S // 320, 160) that the network starts from."""
+        return self.bands(waveform)
+
+    def compute(self, prepared: Tensor) -> Tensor:
+        """Map what `prepare` returned to log posteriors (B, S // 320, C)."""
+        return self.network(prepared).log_softmax(-1)
+
     def forward(self, waveform: Tensor) -> Tensor:
         """Map waveforms (B, S) at 16 kHz, at most 30 s, to (B, S // 320, C) of logarithms to base e."""
-        return self.network(self.bands(waveform)).log_softmax(-1)
+        return self.compute(self.prepare(waveform))
 
 
 def read_network(folder: Path) -> tuple[tuple[str, ...], PhoneNetwork, str]:

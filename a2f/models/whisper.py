@@ -83,11 +83,19 @@ class WhisperFeatures(_FromMel):
         digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
         self.identity = f"{BUNDLED}:{digest}:level={normalise_waveform}"
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """Map waveforms (B, S) at 16 kHz, at most 30 s, to (B, T_a, 384) without padding to 30 s."""
-        x = F.gelu(self.network.conv1(self.mel(waveform)))
+    def prepare(self, waveform: Tensor) -> Tensor:
+        """Return the bands (B, 80, S // 160) that the network starts from."""
+        return self.mel(waveform)
+
+    def compute(self, prepared: Tensor) -> Tensor:
+        """Map what `prepare` returned to features (B, T_a, 384)."""
+        x = F.gelu(self.network.conv1(prepared))
         x = F.gelu(self.network.conv2(x)).transpose(1, 2)
         x = x + self.network.embed_positions.weight[: x.shape[1]]
         for layer in self.network.layers:
             x = layer(x, None)
         return x
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Map waveforms (B, S) at 16 kHz, at most 30 s, to (B, T_a, 384) without padding to 30 s."""
+        return self.compute(self.prepare(waveform))
