@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from a2f.audio import write_wav
-from a2f.errors import BadInput, MissingData
+from a2f.errors import BadInput, CannotWrite, MissingData
 from a2f.files import atomic_path
 
 
@@ -53,6 +54,8 @@ def write_mp4(
     ------
     BadInput
         If there is no frame, or a frame's size is odd or changes.
+    CannotWrite
+        If the encoder did not come to its end, or the disk is full.
     """
     import imageio_ffmpeg
     from tqdm.auto import tqdm
@@ -87,6 +90,7 @@ def write_mp4(
                         ffmpeg_log_level="error",
                     )
                     writer.send(None)
+                    encoder = inspect.getgeneratorlocals(writer)["p"]
                 if (width, height) != size:
                     raise BadInput(f"a frame is {width} x {height} pixels, the first was {size[0]} x {size[1]}")
                 writer.send(np.ascontiguousarray(frame))
@@ -95,6 +99,9 @@ def write_mp4(
                 writer.close()
         if writer is None:
             raise BadInput(f"no frames were given for {path}")
+        # the package does not look at the exit code, and a film cut short would pass for whole
+        if encoder.wait() != 0:
+            raise CannotWrite(f"cannot write {path}: the video encoder ended with exit code {encoder.returncode}")
 
 
 def write_gif(path: str | os.PathLike, frames: Iterable[np.ndarray], fps: float, width: int = 320) -> None:
