@@ -14,6 +14,7 @@ from a2f.data import Clip
 from a2f.errors import BadInput
 from a2f.features import FeatureCache
 from a2f.models import Batch, FaceModel, Motion
+from a2f.processes import Processes
 
 
 def clip_motion(model: FaceModel, clips: Sequence[Clip], starts: Sequence[int], frames: int) -> Motion:
@@ -78,7 +79,14 @@ class Batches:
     def __len__(self) -> int:
         return len(self.clips) // self.config.batch_size
 
-    def epoch(self, epoch: int, model: FaceModel, features: FeatureCache, waveforms: bool) -> Iterator[Batch]:
+    def epoch(
+        self,
+        epoch: int,
+        model: FaceModel,
+        features: FeatureCache,
+        waveforms: bool,
+        processes: Processes | None = None,
+    ) -> Iterator[Batch]:
         """Yield the batches of an epoch; an incomplete last one is left out.
 
         Parameters
@@ -89,22 +97,28 @@ class Batches:
         features : FeatureCache
         waveforms : bool
             Give sound instead of features, for an encoder that is being trained.
+        processes : Processes, optional
+            Each yields its share of the same batches: together they draw what one draws.
         """
         rng = np.random.default_rng([self.seed, epoch])
         order = rng.permutation(len(self.clips))
         size = self.config.batch_size
+        mine = (processes or Processes()).share(size)
         for index in range(len(self)):
             clips = [self.clips[i] for i in order[index * size : (index + 1) * size]]
             frames = min(self.config.crop_frames, *(clip.num_frames for clip in clips))
             starts = [int(rng.integers(clip.num_frames - frames + 1)) for clip in clips]
             sources = [self._others[c.name][rng.integers(len(self._others[c.name]))] for c in clips]
+            style_starts: list[int] = []
+            if self.config.style_source != "target":
+                style_frames = min(self.config.style_frames, *(clip.num_frames for clip in sources))
+                style_starts = [int(rng.integers(clip.num_frames - style_frames + 1)) for clip in sources]
+            clips, starts, sources, style_starts = clips[mine], starts[mine], sources[mine], style_starts[mine]
             target = clip_motion(model, clips, starts, frames)
             if self.config.style_source == "target":
                 # one object where motion is dense: what is made of it for the style is not made again for the loss
                 style = target if target.basis is None else clip_motion(model, clips, starts, frames)
             else:
-                style_frames = min(self.config.style_frames, *(clip.num_frames for clip in sources))
-                style_starts = [int(rng.integers(clip.num_frames - style_frames + 1)) for clip in sources]
                 style = clip_motion(model, sources, style_starts, style_frames)
             if waveforms:
                 audio = torch.stack([_waveform_crop(c, s, frames) for c, s in zip(clips, starts, strict=True)])
@@ -113,7 +127,7 @@ class Batches:
                 audio = torch.stack(crops)
             if self.config.feature_dropout and not waveforms:
                 # drawn here and not by a layer: epoch and seed decide it, as they decide everything else
-                kept = rng.random(audio.shape, dtype=np.float32) >= self.config.feature_dropout
+                kept = rng.random((size, *audio.shape[1:]), dtype=np.float32)[mine] >= self.config.feature_dropout
                 middle = 0 if model.audio_mean is None else model.audio_mean.cpu()
                 audio = middle + (audio - middle) * torch.from_numpy(kept) / (1 - self.config.feature_dropout)
             device = model.data_std.device

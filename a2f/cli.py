@@ -11,10 +11,20 @@ from pathlib import Path
 import a2f
 from a2f import commands
 from a2f.bench import command as bench
-from a2f.errors import A2FError
+from a2f.errors import A2FError, BadInput
+from a2f.processes import launched
 
 _BAD_CALL, _STOPPED = 2, 130
 
+_TRAIN_MORE = """Processes that torchrun or `accelerate launch` starts together share each batch of the preset: losses
+are those of one process, but for rounding. An interrupted run may go on with another number of processes.
+
+examples:
+  a2f train --out build/mine
+  a2f train --out build/mine --preset paper --dataset vocaset --data-root vocaset --device cuda
+  torchrun --nproc-per-node 8 -m a2f.cli train --out build/mine --preset paper --device cuda --precision bfloat16
+  torchrun --nproc-per-node 2 -m a2f.cli train --out build/mine
+"""
 _ANIMATE_MORE = """formats:
   mp4   film with sound                        npz   everything, exactly; what `a2f view` and --style take
   html  page that plays it, offline            csv   ARKit's 52 strengths a frame, as Live Link Face writes them
@@ -81,6 +91,11 @@ def parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--regions", metavar="FILE", help="where lips and upper face are (default: what lies there)")
     command.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default) or cuda")
+    command.add_argument(
+        "--precision", default="float32", metavar="NAME", help="float32 (default) or bfloat16, if the machine has it"
+    )
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    command.epilog = _TRAIN_MORE
     _add_data(command)
 
     command = add("evaluate", commands.evaluate, "measure a trained run: the five errors of Table 1")
@@ -163,6 +178,21 @@ def parser() -> argparse.ArgumentParser:
     return main_parser
 
 
+def _check_shared(options: argparse.Namespace) -> None:
+    """Refuse a command that several processes would each do whole, over each other's files."""
+    if options.run not in (commands.train, commands.animate) and launched()[1] > 1:
+        raise BadInput("several processes share `a2f train` and `a2f animate` only; start this command by itself")
+
+
+def _who() -> str:
+    """Return which of several processes this is, for an error's text."""
+    try:
+        place, count = launched()
+    except BadInput:
+        return ""
+    return f" in process {place} of {count}" if count > 1 else ""
+
+
 def _is_ours(error: BaseException) -> bool:
     """True for an error raised on purpose: an A2FError, or a built-in kind from a line of a2f."""
     if isinstance(error, A2FError):
@@ -175,11 +205,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code (argparse itself exits with 2)."""
     options = parser().parse_args(arguments)
     try:
+        _check_shared(options)
         return options.run(options)
     except (A2FError, ValueError, FileNotFoundError) as error:
         if not _is_ours(error):
             raise
-        print(f"a2f: error: {error}", file=sys.stderr)
+        print(f"a2f: error{_who()}: {error}", file=sys.stderr)
         # what is not the user's input (no way to draw, a loss that diverged) is a failure of the run
         return _BAD_CALL if isinstance(error, (ValueError, FileNotFoundError)) else commands.FAILED
     except KeyboardInterrupt:

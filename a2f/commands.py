@@ -14,19 +14,26 @@ DONE, FAILED = 0, 1
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train a model, or go on with an interrupted run."""
+    """Train a model, or go on with an interrupted run, alone or with the processes that were launched together."""
     from a2f.config import on_dataset, preset
     from a2f.data import described, open_configured, usable_rate
+    from a2f.processes import launched, part
     from a2f.reproduce import parse_parameters
     from a2f.training import train
 
+    main = launched()[0] == 0
     wanted, changes = preset(options.preset), parse_parameters(options.set)
     rate = usable_rate(options.dataset, options.data_root, wanted.data.fps)
     config = on_dataset(wanted, options.dataset, rate).replace(regions=options.regions, **changes)
     dataset = open_configured(config.data, options.data_root)
-    _print_data(described(dataset))
-    run = train(config, dataset, options.out, seed=options.seed, device=options.device)
-    print(f"finished run: {run}")
+    if main:
+        _print_data(described(dataset))
+    run = train(
+        config, dataset, options.out, seed=options.seed, device=options.device, precision=options.precision
+    )
+    part()
+    if main:
+        print(f"finished run: {run}")
     return DONE
 
 

@@ -23,7 +23,8 @@ from a2f.locality import locality
 from a2f.methods import ExpressionPath, OneIdentity, TrainedModel, load_method
 from a2f.models import Audio2Face, MeshTalk, load_audio_encoder
 from a2f.protocols import HEADLINE
-from a2f.training import FINISHED, holds_finished_run, train
+from a2f.runs import FINISHED, holds_finished_run
+from a2f.training import train
 
 RESULTS = "results.json"
 

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from a2f.audio import SAMPLE_RATE, resample
-from a2f.batches import Batches, templates, whole_motion
+from a2f.batches import Batches
 from a2f.config import Config, TrainingConfig
 from a2f.data import Clip, Dataset, limit, spread
 from a2f.determinism import one_thread
 from a2f.errors import BadInput, TrainingDiverged
-from a2f.features import FeatureCache, encode
-from a2f.files import atomic_path, write_json
-from a2f.models import (
-    AudioEncoder,
-    Batch,
-    FaceModel,
-    TrainingFaces,
-    build_model,
-    data_loss,
-    load_audio_encoder,
-    read_run_config,
-    resample_features,
-    save_model,
-)
+from a2f.features import FeatureCache
+from a2f.global_norm import share_statistics
+from a2f.models import Batch, TrainingFaces, build_model, load_audio_encoder
+from a2f.objective import Objective
+from a2f.precision import check_precision, lower
+from a2f.processes import Processes, together, usable_device
+from a2f.runs import STATE, Run, finish, holds_finished_run, restore, unfreeze, write
+from a2f.validation import validate
 
-STATE, FINISHED, HISTORY = "state.pt", "finished.json", "history.json"
 SAMPLED = 1500  # training frames that a model sees before its first step
 
 
@@ -49,19 +38,6 @@ def learning_rate(config: TrainingConfig, step: int, total: int) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
 
-@dataclass
-class _Run:
-    """The moving parts of a run between two steps."""
-
-    model: FaceModel
-    encoder: AudioEncoder
-    optimizer: torch.optim.Optimizer
-    epoch: int
-    history: list[dict]
-    best: float
-    unfrozen: bool
-
-
 @one_thread()
 def train(
     config: Config,
@@ -72,9 +48,16 @@ def train(
     cache: str | os.PathLike | None = None,
     progress: bool = True,
     device: str = "cpu",
+    precision: str = "float32",
     on_epoch: Callable[[dict], None] | None = None,
 ) -> Path:
     """Train a model, or go on with one that was interrupted.
+
+    Started by torchrun or `accelerate launch`, its processes share each batch of the configuration: the gradient of a
+    step is that of the whole batch, and so are the statistics of batch norm and the features hidden from the model.
+    What differs from one process: units that drop out (MeshTalk, FaceFormer) and MeshTalk's Gumbel noise are drawn by
+    each process for its own items, and the other item of MeshTalk's cross-modality loss is one of the same process.
+    A run may go on with another number of processes.
 
     Parameters
     ----------
@@ -91,8 +74,10 @@ def train(
         Show a bar on standard error.
     device : {"cpu", "cuda"}
         Where model and encoder compute. A run may go on elsewhere; only on one CPU are its digits the same.
+    precision : {"float32", "bfloat16"}
+        Of convolutions and linear layers, see `a2f.precision`.
     on_epoch : callable, optional
-        Is given each epoch's row of the history.
+        Is given each epoch's row of the history, in the main process.
 
     Returns
     -------
@@ -102,7 +87,8 @@ def train(
     Raises
     ------
     BadInput
-        If `out` holds a run of another configuration or seed, or the device is not there.
+        If `out` holds a run of another configuration or seed, the device is not there or lacks the precision, or the
+        batch is too small for the processes.
     TrainingDiverged
         If the loss is not finite; the last checkpoint stays.
     """
@@ -110,26 +96,38 @@ def train(
 
     out = Path(out)
     dataset = limit(dataset, config.data)
-    if holds_finished_run(out, config, seed):
-        return out
-    started = time.perf_counter()
     where = usable_device(device)
+    check_precision(precision, where)
+    finished = holds_finished_run(out, config, seed)
+    processes = together(where)
+    processes.agree(finished, "a finished run:")
+    if finished:
+        return out
+    started, progress = time.perf_counter(), progress and processes.main
     encoder = load_audio_encoder(config.model).to(where)
     features = FeatureCache(encoder, cache or out.parent / "features")
     batches = Batches(dataset.split("train"), config.training, seed)
+    _check_shares(config, processes)
     validation = spread(dataset.split("val"), config.training.validation_clips)
-    features.prepare([*batches.clips, *validation], progress)
-    dataset.topology.save(out / "topology.npz")
-    run = _start(config, dataset, features, seed, where)
+    _prepare(features, [*batches.clips, *validation], processes, progress)
+    run = _start(config, dataset, features, seed, where, processes, precision)
     if (out / STATE).is_file():
-        _restore(run, out / STATE)
+        restore(run, out / STATE)
+    processes.agree(run.epoch, "epochs done:")
+    if processes.main:
+        dataset.topology.save(out / "topology.npz")
+    _wrap(run, config)
     total = config.training.epochs * len(batches)
     with tqdm(total=total, initial=run.epoch * len(batches), desc=out.name, unit="step", disable=not progress) as bar:
         while run.epoch < config.training.epochs:
             row = _epoch(run, batches, features, config, seed, total, bar.update)
             last = run.epoch == config.training.epochs
-            if last or run.epoch % config.training.validate_every == 0:
-                row |= validate(run.model, run.encoder, dataset, validation, features, config, seed, run.unfrozen)
+            validated = last or run.epoch % config.training.validate_every == 0
+            better = False
+            if validated:
+                row |= validate(
+                    run.model, encoder, dataset, validation, features, config, seed, run.unfrozen, processes
+                )
                 if not math.isfinite(row["val_loss"]):
                     raise TrainingDiverged(
                         f"the validation loss is {row['val_loss']} after epoch {run.epoch}; the last good checkpoint "
@@ -137,66 +135,43 @@ def train(
                     )
                 better = row["val_loss"] < run.best
                 run.best = min(run.best, row["val_loss"])
-                _save(run, out, config, seed, better)
             run.history.append(row)
-            write_json(out / HISTORY, run.history)
-            if last or run.epoch % config.training.validate_every == 0:
-                _save_state(run, out / STATE)
-            if on_epoch is not None:
-                on_epoch(row)
-    write_json(
-        out / FINISHED,
-        {
-            "seconds": round(time.perf_counter() - started, 2),
-            "steps": total,
-            "epochs": run.epoch,
-            "parameters": sum(p.numel() for p in run.model.parameters()),
-            "best_val_loss": run.best,
-        },
-    )
-    (out / STATE).unlink()
+            if processes.main:
+                write(run, out, config, seed, validated, better)
+                if on_epoch is not None:
+                    on_epoch(row)
+    if processes.main:
+        finish(run, out, round(time.perf_counter() - started, 2), total)
+    processes.wait()  # else one could look for a finished run before it is there
     return out
 
 
-def usable_device(name: str) -> torch.device:
-    """Return a device by name, ``"cpu"`` or ``"cuda"``.
-
-    Raises
-    ------
-    BadInput
-        If it is another, or there is none on this machine.
-    """
-    if name not in ("cpu", "cuda"):
-        raise BadInput(f"device is {name!r}, expected 'cpu' or 'cuda'")
-    if name == "cuda" and not torch.cuda.is_available():
+def _check_shares(config: Config, processes: Processes) -> None:
+    """Refuse more processes than a batch has room for."""
+    size, least = config.training.batch_size, 2 if config.method == "meshtalk" else 1
+    if processes.count > 1 and size // processes.count < least:
         raise BadInput(
-            f"there is no CUDA device that torch {torch.__version__} can use here; give device 'cpu', or install the "
-            "CUDA build of torch"
+            f"{processes.count} processes cannot share a batch of {size}, each needs {least} or more of its items; "
+            f"start {max(1, size // least)} processes at most, or set a larger batch_size"
         )
-    return torch.device(name)
 
 
-def holds_finished_run(out: Path, config: Config, seed: int) -> bool:
-    """Return whether a folder holds this run, finished.
-
-    Raises
-    ------
-    BadInput
-        If it holds a run with other settings or another seed.
-    """
-    if not (out / "config.json").is_file():
-        return False
-    found, described = read_run_config(out)
-    if found != config or described.get("seed") != seed:
-        raise BadInput(
-            f"{out} already holds run {found.name!r} with seed {described.get('seed')}, which differs "
-            f"in its settings or seed from run {config.name!r} with seed {seed}; give another folder or remove "
-            "that one (`a2f reproduce --fresh` does)"
-        )
-    return (out / FINISHED).is_file()
+def _prepare(features: FeatureCache, clips: list[Clip], processes: Processes, progress: bool) -> None:
+    """Compute the features of all clips, each in one of the processes."""
+    features.prepare(clips[processes.share(len(clips))], progress)
+    processes.wait()
+    features.prepare(clips, False)  # read what the others wrote; computed anew on a disk that does not have it
 
 
-def _start(config: Config, dataset: Dataset, features: FeatureCache, seed: int, device: torch.device) -> _Run:
+def _start(
+    config: Config,
+    dataset: Dataset,
+    features: FeatureCache,
+    seed: int,
+    device: torch.device,
+    processes: Processes,
+    precision: str,
+) -> Run:
     encoder = features.encoder
     with torch.random.fork_rng(devices=[]):  # the initial weights follow the seed, and nobody else's numbers move
         torch.manual_seed(seed)
@@ -208,9 +183,21 @@ def _start(config: Config, dataset: Dataset, features: FeatureCache, seed: int, 
         for name, value in zip(("audio_mean", "audio_std"), features.moments(training), strict=True):
             getattr(model, name).copy_(torch.from_numpy(value))
     model.to(device)
+    if processes.count > 1:
+        share_statistics(model)
+    if precision == "bfloat16":
+        lower(model, device)
     # no weight decay: it contradicts the sparsity regulariser (section 4.5)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.training.learning_rate, weight_decay=0, fused=True)
-    return _Run(model, encoder, optimizer, 0, [], math.inf, False)
+    return Run(model, encoder, optimizer, 0, [], math.inf, False, processes, precision)
+
+
+def _wrap(run: Run, config: Config) -> None:
+    """Make the objective of what learns now."""
+    encoder = run.encoder if run.unfrozen else None
+    # a part of FaceFormer's attention gets no gradient, and HuBERT has a vector for spans that are masked
+    all_learn = encoder is None and config.method != "faceformer"
+    run.objective = run.processes.wrap(Objective(run.model, encoder, config, run.precision), all_learn)
 
 
 def training_faces(dataset: Dataset) -> TrainingFaces:
@@ -232,34 +219,31 @@ def training_faces(dataset: Dataset) -> TrainingFaces:
     )
 
 
-def _unfreeze_when_due(run: _Run, config: TrainingConfig) -> None:
+def _unfreeze_when_due(run: Run, config: Config) -> None:
     """After the warm-up, let gradients into the audio encoder too (section 4.4)."""
-    if run.unfrozen or config.freeze_epochs is None or run.epoch < config.freeze_epochs:
+    after = config.training.freeze_epochs
+    if run.unfrozen or after is None or run.epoch < after:
         return
-    run.encoder.freeze(False)
-    run.optimizer.add_param_group({"params": list(run.encoder.parameters())})
-    run.unfrozen = True
-
-
-def audio_at_frames(encoder: AudioEncoder, waveform: Tensor, frames: int, fps: float) -> Tensor:
-    """Return the features of waveforms (B, S) at their mesh frames, (B, T, C)."""
-    return resample_features(encoder(waveform), frames, fps, encoder.feature_rate, encoder.first_centre)
+    unfreeze(run)
+    _wrap(run, config)
 
 
 def _epoch(
-    run: _Run, batches: Batches, features: FeatureCache, config: Config, seed: int, total: int, tick: Callable
+    run: Run, batches: Batches, features: FeatureCache, config: Config, seed: int, total: int, tick: Callable
 ) -> dict:
-    _unfreeze_when_due(run, config.training)
+    _unfreeze_when_due(run, config)
     run.model.train()
     # drawn for each epoch anew: a resumed run drops out what an undisturbed one does, and nobody else's numbers move
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(np.random.SeedSequence([seed, run.epoch]).generate_state(1)[0]))
+        others = [] if run.processes.main else [run.processes.index]  # each draws for its own items
+        torch.manual_seed(int(np.random.SeedSequence([seed, run.epoch, *others]).generate_state(1)[0]))
         return _steps(run, batches, features, config, total, tick)
 
 
-def _steps(run: _Run, batches: Batches, features: FeatureCache, config: Config, total: int, tick: Callable) -> dict:
+def _steps(run: Run, batches: Batches, features: FeatureCache, config: Config, total: int, tick: Callable) -> dict:
     losses, first_step = [], run.epoch * len(batches)
-    for index, batch in enumerate(batches.epoch(run.epoch, run.model, features, run.unfrozen)):
+    shares = batches.epoch(run.epoch, run.model, features, run.unfrozen, run.processes)
+    for index, batch in enumerate(shares):
         rate = learning_rate(config.training, first_step + index, total)
         for group in run.optimizer.param_groups:
             group["lr"] = rate
@@ -276,78 +260,15 @@ def _steps(run: _Run, batches: Batches, features: FeatureCache, config: Config, 
             "learning_rate": rate, "encoder_frozen": not run.unfrozen} | run.model.measures(False)  # fmt: skip
 
 
-def _step(run: _Run, batch: Batch, config: Config) -> float:
+def _step(run: Run, batch: Batch, config: Config) -> float:
     """Take one optimiser step and return the data term."""
-    if run.unfrozen:
-        audio = audio_at_frames(run.encoder, batch.audio, batch.target.num_frames, config.data.fps)
-        batch = dataclasses.replace(batch, audio=audio)
-    objective, data = run.model.loss(batch, config.training)
+    objective, data = run.objective(batch)
+    if run.processes.count > 1:  # gradients are averaged over processes, whose shares may differ by an item
+        share = len(batch.template) / config.training.batch_size
+        objective, data = objective * (share * run.processes.count), data * share
     run.optimizer.zero_grad()
     objective.backward()
     run.optimizer.step()
-    return float(data.detach())
+    return run.processes.sum(float(data))
 
 
-@torch.no_grad()
-def validate(
-    model: FaceModel,
-    encoder: AudioEncoder,
-    dataset: Dataset,
-    clips: list[Clip],
-    features: FeatureCache,
-    config: Config,
-    seed: int,
-    unfrozen: bool = False,
-) -> dict[str, float]:
-    """Return the mean data term and the lip, upper-face and face errors over whole clips, style from another clip."""
-    model.eval()
-    encoder.eval()
-    rows = []
-    regions = {k: dataset.topology.region(r) for k, r in (("lip", "lips"), ("upper", "upper_face"), ("face", "face"))}
-    for clip in clips:
-        if unfrozen:
-            found = torch.from_numpy(encode(encoder, resample(clip.waveform, clip.sample_rate, SAMPLE_RATE)))[None]
-            audio = resample_features(found, clip.num_frames, clip.fps, encoder.feature_rate, encoder.first_centre)
-        else:
-            audio = features.at_frames(clip)
-        style = whole_motion(model, dataset.style_partner(clip, seed))
-        guess = model.animate(audio.to(model.data_std.device), templates([clip], model.data_std.device), style)
-        guess = guess[0].cpu().numpy()
-        truth = clip.vertices
-        squared = np.square((guess - truth) / float(model.data_std)).sum(axis=(1, 2), dtype=np.float64)
-        row = {"val_loss": float(data_loss(torch.from_numpy(squared), config.training.loss))}
-        for key, ids in regions.items():
-            row[f"val_{key}"] = float(np.linalg.norm(guess[:, ids] - truth[:, ids], axis=-1).mean())
-        rows.append(row)
-    return model.measures(True) | {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
-
-
-def _save(run: _Run, out: Path, config: Config, seed: int, better: bool) -> None:
-    extra = {f"audio_encoder.{k}": v.contiguous() for k, v in run.encoder.state_dict().items()} if run.unfrozen else {}
-    for name in ("last", "best") if better else ("last",):
-        save_model(run.model, out, config, name, seed, extra)
-
-
-def _save_state(run: _Run, path: Path) -> None:
-    state = {
-        "model": run.model.state_dict(),
-        "encoder": run.encoder.state_dict() if run.unfrozen else None,
-        "optimizer": run.optimizer.state_dict(),
-        "epoch": run.epoch,
-        "history": run.history,
-        "best": run.best,
-    }
-    with atomic_path(path) as temporary:
-        torch.save(state, temporary)
-
-
-def _restore(run: _Run, path: Path) -> None:
-    state = torch.load(path, weights_only=True, map_location="cpu")
-    if state["encoder"] is not None:
-        run.encoder.load_state_dict(state["encoder"])
-        run.encoder.freeze(False)
-        run.optimizer.add_param_group({"params": list(run.encoder.parameters())})
-        run.unfrozen = True
-    run.model.load_state_dict(state["model"])
-    run.optimizer.load_state_dict(state["optimizer"])
-    run.epoch, run.history, run.best = state["epoch"], state["history"], state["best"]

@@ -1,0 +1,113 @@
+"""A run between two steps, and its folder: weights, history, and the state that an interrupted one goes on from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from a2f.config import Config
+from a2f.errors import BadInput
+from a2f.files import atomic_path, write_json
+from a2f.models import AudioEncoder, FaceModel, read_run_config, save_model
+from a2f.processes import Processes
+
+STATE, FINISHED, HISTORY = "state.pt", "finished.json", "history.json"
+
+
+@dataclass
+class Run:
+    """The moving parts of a run between two steps."""
+
+    model: FaceModel
+    encoder: AudioEncoder
+    optimizer: torch.optim.Optimizer
+    epoch: int
+    history: list[dict]
+    best: float
+    unfrozen: bool
+    processes: Processes
+    precision: str
+    objective: nn.Module | None = None  # model and learning encoder, as `_wrap` made one module of them
+
+
+def holds_finished_run(out: Path, config: Config, seed: int) -> bool:
+    """Return whether a folder holds this run, finished.
+
+    Raises
+    ------
+    BadInput
+        If it holds a run with other settings or another seed.
+    """
+    if not (out / "config.json").is_file():
+        return False
+    found, described = read_run_config(out)
+    if found != config or described.get("seed") != seed:
+        raise BadInput(
+            f"{out} already holds run {found.name!r} with seed {described.get('seed')}, which differs "
+            f"in its settings or seed from run {config.name!r} with seed {seed}; give another folder or remove "
+            "that one (`a2f reproduce --fresh` does)"
+        )
+    return (out / FINISHED).is_file()
+
+
+def write(run: Run, out: Path, config: Config, seed: int, validated: bool, better: bool) -> None:
+    """Write the history and, after a validated epoch, weights and state."""
+    if validated:
+        learned = run.encoder.state_dict() if run.unfrozen else {}
+        extra = {f"audio_encoder.{key}": value.contiguous() for key, value in learned.items()}
+        for name in ("last", "best") if better else ("last",):
+            save_model(run.model, out, config, name, seed, extra)
+    write_json(out / HISTORY, run.history)
+    if validated:
+        _save_state(run, out / STATE)
+
+
+def _save_state(run: Run, path: Path) -> None:
+    state = {
+        "model": run.model.state_dict(),
+        "encoder": run.encoder.state_dict() if run.unfrozen else None,
+        "optimizer": run.optimizer.state_dict(),
+        "epoch": run.epoch,
+        "history": run.history,
+        "best": run.best,
+    }
+    with atomic_path(path) as temporary:
+        torch.save(state, temporary)
+
+
+def unfreeze(run: Run) -> None:
+    """Let gradients into the audio encoder too."""
+    run.encoder.freeze(False)
+    run.optimizer.add_param_group({"params": list(run.encoder.parameters())})
+    run.unfrozen = True
+
+
+def restore(run: Run, path: Path) -> None:
+    """Bring a run back to where its state was written, by any number of processes."""
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    if state["encoder"] is not None:
+        run.encoder.load_state_dict(state["encoder"])
+        unfreeze(run)
+    run.model.load_state_dict(state["model"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.epoch, run.history, run.best = state["epoch"], state["history"], state["best"]
+
+
+def finish(run: Run, out: Path, seconds: float, steps: int) -> None:
+    """Write that a run is finished, and remove its state."""
+    write_json(
+        out / FINISHED,
+        {
+            "seconds": seconds,
+            "steps": steps,
+            "epochs": run.epoch,
+            "parameters": sum(p.numel() for p in run.model.parameters()),
+            "best_val_loss": run.best,
+            "processes": run.processes.count,
+            "precision": run.precision,
+        },
+    )
+    (out / STATE).unlink()
