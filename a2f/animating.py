@@ -14,6 +14,7 @@ import numpy as np
 import a2f
 from a2f.animation import Animation
 from a2f.animator import Animator, load
+from a2f.arrays import read_npy
 from a2f.data import Clip, Dataset, open_dataset
 from a2f.data.mesh_files import read_mesh
 from a2f.errors import A2FError, BadInput, MissingData
@@ -36,11 +37,8 @@ def _template(source: str | None, animator: Animator, dataset: Callable[[], Data
             f"template {source} is not a file; give an .obj, .ply or .npy with {animator.model.num_vertices} vertices"
         )
     if path.suffix == ".npy":
-        try:
-            vertices = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise BadInput(f"template {source} cannot be read: {error}") from None
-        if not isinstance(vertices, np.ndarray) or vertices.dtype.kind not in "fiu":
+        vertices = read_npy(path)
+        if vertices.dtype.kind not in "fiu":
             raise BadInput(f"template {source} holds no array of numbers; expected vertices (N, 3)")
     else:
         vertices, _ = read_mesh(path)

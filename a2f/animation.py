@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from a2f.arrays import read_npz
 from a2f.errors import BadInput
 from a2f.export.player import write_html
 from a2f.export.render import render_faces
 from a2f.export.shapes import face_size
 from a2f.export.video import write_mp4
 from a2f.exports import Exports
-from a2f.files import atomic_path, read_npz
+from a2f.files import atomic_path
 from a2f.mesh import Topology
 from a2f.side_by_side import SideBySide
 from a2f.viewer import Still, Viewer, view

@@ -11,6 +11,9 @@ from a2f.errors import BadInput, MissingData
 from a2f.files import atomic_path
 
 SAMPLE_RATE = 16_000  # Hz; what HuBERT, wav2vec 2.0 and Whisper were trained on
+RATES = (1_000, 1_000_000)  # Hz; other rates are damaged headers
+LONGEST = 500_000_000  # samples of all channels that are read at once: 2.9 hours of one channel at 48 kHz
+LOUDEST = 2.0**31  # largest float; what 32-bit integers that were never divided come to
 
 
 def to_mono_float(samples: np.ndarray) -> np.ndarray:
@@ -36,6 +39,8 @@ def to_mono_float(samples: np.ndarray) -> np.ndarray:
     samples = samples.astype(np.float32)
     if not np.isfinite(samples).all():
         raise BadInput("audio holds samples that are not finite")
+    if samples.size and max(-float(samples.min()), float(samples.max())) > LOUDEST:
+        raise BadInput(f"audio holds samples of up to {float(np.abs(samples).max()):.3g}, expected about -1 to 1")
     return samples
 
 
@@ -48,6 +53,36 @@ def resample(waveform: np.ndarray, from_rate: float, to_rate: float) -> np.ndarr
     import soxr
 
     return soxr.resample(waveform, from_rate, to_rate, quality="HQ").astype(np.float32)
+
+
+def sound_size(path: str | os.PathLike) -> tuple[int, int]:
+    """Return how many samples a sound file has and their rate in Hz, by its header.
+
+    Raises
+    ------
+    MissingData
+        If there is no such file.
+    BadInput
+        If it cannot be read as sound, its header cannot be true, or it is longer than `LONGEST`.
+    """
+    import soundfile
+
+    path = Path(path)
+    if not path.is_file():
+        raise MissingData(f"sound file {path} is not there")
+    try:
+        info = soundfile.info(path)
+    except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read as a sound file ({error}); give a wav, flac, ogg or mp3") from None
+    frames, rate = info.frames, info.samplerate
+    if not RATES[0] <= rate <= RATES[1]:
+        raise BadInput(f"{path} says that its rate is {rate} Hz, expected {RATES[0]} to {RATES[1]}; write it anew")
+    if frames * max(info.channels, SAMPLE_RATE / rate) > LONGEST:
+        raise BadInput(
+            f"{path} says that it holds {frames} samples of {info.channels} channels, {frames / rate / 3600:.1f} h; "
+            f"at most {LONGEST} are read at once. Cut it into shorter files, or read it in pieces for Animator.frames"
+        )
+    return frames, rate
 
 
 def read_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> tuple[np.ndarray, int]:
@@ -70,19 +105,20 @@ def read_audio(path: str | os.PathLike, sample_rate: int = SAMPLE_RATE) -> tuple
     MissingData
         If there is no such file.
     BadInput
-        If it cannot be read as sound, or is shorter than 50 ms.
+        If it cannot be read as sound, is cut, is shorter than 50 ms, or longer than `LONGEST`.
     """
     import soundfile
 
     path = Path(path)
-    if not path.is_file():
-        raise MissingData(f"sound file {path} is not there")
+    frames, rate = sound_size(path)
+    if frames < 0.05 * rate:
+        raise BadInput(f"{path} holds {frames} samples at {rate} Hz; at least 0.05 s of sound is needed")
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
         raise BadInput(f"{path} cannot be read as a sound file ({error}); give a wav, flac, ogg or mp3") from None
-    if len(samples) < 0.05 * rate:
-        raise BadInput(f"{path} holds {len(samples)} samples at {rate} Hz; at least 0.05 s of sound is needed")
+    if len(samples) != frames:
+        raise BadInput(f"{path} ends after {len(samples)} of {frames} samples: it is cut or damaged; write it anew")
     try:
         waveform = to_mono_float(samples)
     except BadInput as error:

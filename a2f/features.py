@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from a2f.arrays import read_npz
 from a2f.audio import SAMPLE_RATE, resample
 from a2f.data import Clip
 from a2f.determinism import one_thread
 from a2f.errors import BadInput, MissingData
-from a2f.files import atomic_path, read_npz
+from a2f.files import atomic_path
 from a2f.models import AudioEncoder, resample_features
 
 CONTEXT = 2.0  # seconds that windows of long audio overlap on each side

@@ -9,14 +9,10 @@ import math
 import os
 import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from a2f.errors import BadInput, CannotWrite, MissingData
 from a2f.locks import abandoned, hold
@@ -192,36 +188,6 @@ def read_json(path: str | os.PathLike) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BadInput(f"{path} is not a JSON file: {error}") from None
-
-
-def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read all arrays of an ``.npz`` file; no pickles.
-
-    Raises
-    ------
-    MissingData
-        If the file is not there.
-    BadInput
-        If it is cut, damaged or something else.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise MissingData(f"{path} is not a file")
-    # opened here, since numpy leaves it open where it finds no zip archive in it
-    with open(path, "rb") as file:
-        try:
-            stored = np.load(file, allow_pickle=False)
-            if isinstance(stored, np.ndarray):
-                raise BadInput(f"{path} holds a single array, expected an npz archive")
-            with stored:
-                return {name: stored[name] for name in stored.files}
-        except BadInput:
-            raise
-        # what numpy, zipfile and zlib raise on one flipped bit or another
-        except (ValueError, KeyError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-            raise BadInput(f"{path} is not a whole npz file: {error}") from None
-        except (zipfile.BadZipFile, zlib.error) as error:
-            raise BadInput(f"{path} is not a whole npz file: {error}") from None
 
 
 def sha256(path: str | os.PathLike) -> str:

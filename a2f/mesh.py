@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from a2f.arrays import read_npz
 from a2f.errors import BadInput
-from a2f.files import atomic_path, read_npz
+from a2f.files import atomic_path
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,9 @@ import stat
 import numpy as np
 import pytest
 
+from a2f.arrays import read_npz
 from a2f.errors import BadInput, MissingData
-from a2f.files import atomic_path, read_json, read_npz, sha256, write_json
+from a2f.files import atomic_path, read_json, sha256, write_json
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_no_debris(tmp_path):

@@ -154,7 +154,7 @@ def test_a_survey_reads_headers_and_one_mesh_a_clip(root, monkeypatch):
     np.savez(folder / "goodbye.npz", vertices=faces_of("anna", "goodbye"))
     meshes, read_mesh = [], folder_clips.read_mesh
     monkeypatch.setattr(folder_clips, "read_mesh", lambda path: meshes.append(path.name) or read_mesh(path))
-    monkeypatch.setattr(folder_clips, "_member", lambda path, name: pytest.fail(f"{name} of {path.name} was read"))
+    monkeypatch.setattr(folder_clips, "read_member", lambda path, name: pytest.fail(f"{name} of {path.name} was read"))
     assert len(names(root)) == 4 and meshes == ["frame1.ply"]
 
 

@@ -183,7 +183,7 @@ def test_a_given_face_is_taken_instead_of_all_vertices(tmp_path):
         ("lips_json", [1, "b"], "lips.json"),
         ("lips_json", [[1, 2], [3]], "no plain list"),
         ("lips_json", "[1, 2", "is not a JSON file"),
-        ("lips_npy", None, "not a whole npy file"),  # an array of objects is a pickle
+        ("lips_npy", None, "not a whole .npy file"),  # an array of objects is a pickle
         ("lips_csv", "1,2", "in no known form"),
         ("cheeks_txt", "1 2", r"cheeks.txt.*does not say which region.*lips: lips, lve"),
     ],

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from a2f.arrays import member_shape, npz_names, read_member
 from a2f.audio import to_mono_float
 from a2f.data.clip import ReadVertices
 from a2f.data.mesh_files import read_mesh
@@ -67,47 +64,18 @@ def open_clip(path: Path, num_vertices: int) -> FolderClip:
     return FolderClip(*vertex_file(path, num_vertices))
 
 
-@contextmanager
-def _archive_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BadInput:
-        raise
-    # what numpy, zipfile and zlib raise on one flipped bit or another
-    except (ValueError, KeyError, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise BadInput(f"{path} is not a whole npz file: {error}") from None
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise BadInput(f"{path} is not a whole npz file: {error}") from None
-
-
-def _member(path: Path, name: str) -> np.ndarray:
-    """Read one array of an archive."""
-    with _archive_errors(path), np.load(path, allow_pickle=False) as stored:
-        return stored[name]
-
-
-def _shape(path: Path, name: str) -> tuple[tuple[int, ...], np.dtype]:
-    """Return shape and dtype of an array in an archive without reading it."""
-    with _archive_errors(path), zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
-        return shape, dtype
-
-
 def _archive(path: Path, num_vertices: int) -> FolderClip:
-    with _archive_errors(path), zipfile.ZipFile(path) as archive:
-        names = {name.removesuffix(".npy") for name in archive.namelist()}
+    names = npz_names(path)
     if "vertices" not in names:
         raise BadInput(f"{path} holds {', '.join(sorted(names)) or 'nothing'}; expected vertices among them")
-    shape, dtype = _shape(path, "vertices")
+    shape, dtype = member_shape(path, "vertices")
     if shape[1:] not in ((num_vertices, 3), (num_vertices * 3,)) or shape[0] == 0 or dtype.kind != "f":
         raise BadInput(
             f"{path} holds vertices of {dtype} and shape {shape}, expected floats of (frames, {num_vertices}, 3)"
         )
 
     def read_vertices(frames: slice | np.ndarray) -> np.ndarray:
-        vertices = _member(path, "vertices")
+        vertices = read_member(path, "vertices")
         if vertices.shape != shape:
             raise BadInput(f"{path} held vertices of shape {shape} when it was opened and now {vertices.shape}")
         # astype copies, so that the whole is given back
@@ -118,7 +86,7 @@ def _archive(path: Path, num_vertices: int) -> FolderClip:
 
 
 def _number(path: Path, name: str) -> float:
-    value = _member(path, name)
+    value = read_member(path, name)
     if value.size != 1 or value.dtype.kind not in "iuf" or not 0 < value.item() < np.inf:
         raise BadInput(f"{path} holds {name} {value!r}, expected one positive number")
     return float(value.item())
@@ -128,13 +96,13 @@ def _sound(path: Path, names: set[str]) -> Sound:
     if "sample_rate" not in names:
         raise BadInput(f"{path} holds audio but no sample_rate; give its Hz as a number beside it")
     rate = int(_number(path, "sample_rate"))
-    shape, _ = _shape(path, "audio")
+    shape, _ = member_shape(path, "audio")
     if shape == () or shape[0] < SHORTEST * rate:
         raise BadInput(f"{path} holds audio of shape {shape} at {rate} Hz; at least {SHORTEST:g} s of sound is needed")
 
     def read() -> np.ndarray:
         try:
-            return to_mono_float(_member(path, "audio"))
+            return to_mono_float(read_member(path, "audio"))
         except BadInput as error:
             raise BadInput(f"{path}: {error}") from None
 

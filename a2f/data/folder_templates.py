@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from a2f.arrays import read_npy
 from a2f.data.folder_clips import MESHES
 from a2f.data.mesh_files import read_mesh
 from a2f.data.survey import GAP, PROBLEM, Finding
@@ -64,13 +65,13 @@ def read_templates(
 def _template(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     if path.suffix != ".npy":
         return read_mesh(path)
-    try:
-        vertices = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise BadInput(f"{path} is not a whole .npy file of numbers: {error}") from None
+    vertices = read_npy(path)
     if vertices.ndim != 2 or vertices.shape[1] != 3 or vertices.dtype.kind not in "fiu" or len(vertices) == 0:
         raise BadInput(f"{path} holds {vertices.dtype} of shape {vertices.shape}, expected (N, 3) numbers")
-    return vertices.astype(np.float32), None
+    vertices = vertices.astype(np.float32)
+    if not np.isfinite(vertices).all():
+        raise BadInput(f"{path} holds coordinates that are not finite")
+    return vertices, None
 
 
 def _faces(root: Path, meshes: dict[Path, np.ndarray], num_vertices: int, findings: list[Finding]) -> np.ndarray | None:

@@ -27,10 +27,11 @@ from pathlib import Path
 
 import numpy as np
 
+from a2f.arrays import read_npz
 from a2f.data.region_lists import THRESHOLD, as_numbers, read_numbers, vertex_ids
 from a2f.data.region_shapes import geometric_regions
 from a2f.errors import BadInput, MissingData
-from a2f.files import read_json, read_npz, sha256
+from a2f.files import read_json, sha256
 
 REQUIRED = ("lips", "upper_face")
 ROLES = (*REQUIRED, "face")

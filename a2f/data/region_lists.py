@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from a2f.arrays import read_npy
 from a2f.errors import BadInput
 from a2f.files import read_json
 
@@ -21,10 +22,7 @@ def read_numbers(path: Path) -> np.ndarray:
         If it is another kind of file, is cut, or holds something else.
     """
     if path.suffix == ".npy":
-        try:
-            return np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise BadInput(f"{path} is not a whole npy file of numbers: {error}") from None
+        return read_npy(path)
     if path.suffix == ".json":
         return as_numbers(read_json(path), str(path))
     if path.suffix != ".txt":

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from a2f.audio import read_audio
-from a2f.errors import BadInput, MissingData
+from a2f.audio import read_audio, sound_size
+from a2f.errors import BadInput
 
 SHORTEST = 0.05  # s, as `a2f.audio.read_audio` asks for
 
@@ -46,17 +46,9 @@ def sound_file(path: Path) -> Sound:
     MissingData
         If it is not there.
     BadInput
-        If it cannot be read as sound, or is empty.
+        If it cannot be read as sound, is shorter than `SHORTEST`, or longer than `a2f.audio.LONGEST`.
     """
-    import soundfile
-
-    path = Path(path)
-    if not path.is_file():
-        raise MissingData(f"sound file {path} is not there")
-    try:
-        info = soundfile.info(path)
-    except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read as a sound file ({error})") from None
-    if info.frames < SHORTEST * info.samplerate:
-        raise BadInput(f"{path} is empty: {info.frames} samples at {info.samplerate} Hz")
-    return Sound(info.samplerate, info.frames, lambda: read_audio(path, info.samplerate)[0])
+    frames, rate = sound_size(path)
+    if frames < SHORTEST * rate:
+        raise BadInput(f"{path} is empty: {frames} samples at {rate} Hz")
+    return Sound(rate, frames, lambda: read_audio(path, rate)[0])

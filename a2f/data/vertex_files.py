@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from a2f.arrays import map_npy
 from a2f.data.clip import ReadVertices
 from a2f.errors import BadInput, MissingData
 
@@ -53,10 +54,7 @@ def vertex_file(path: Path, num_vertices: int, factor: float = 1.0) -> tuple[int
 def _mapped(path: Path, num_vertices: int) -> np.ndarray:
     if not path.is_file():
         raise MissingData(f"vertex file {path} is not there")
-    try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise BadInput(f"{path} is not a whole .npy file of numbers: {error}") from None
+    mapped = map_npy(path)
     if mapped.shape[1:] not in ((num_vertices, 3), (num_vertices * 3,)) or mapped.dtype.kind != "f":
         found = f"{mapped.dtype} of shape {mapped.shape}"
         raise BadInput(f"{path} holds {found}, expected floats of (frames, {num_vertices}, 3) or as many in a row")

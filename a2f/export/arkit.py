@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from a2f.arrays import read_npz
 from a2f.errors import BadInput
-from a2f.files import atomic_path, read_npz
+from a2f.files import atomic_path
 
 # Apple's names (ARFaceAnchor.BlendShapeLocation) in the order of the columns in the Live Link Face app's files.
 ARKIT_SHAPES = (
