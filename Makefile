@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce study publish test lint validate lab clean demo-model demo-voices
+.PHONY: help install reproduce study publish test portability lint validate lab clean demo-model demo-voices
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -25,6 +25,7 @@ unexport PYTHONPATH PYTHONHOME
 help:
 	@echo 'make reproduce [PRESET=demo|smoke] [SEED=0] [DATASET=demo DATA_ROOT=...] [ARGS=--fresh]   run all notebooks'
 	@echo 'make test        lint, unit tests, notebook tests'
+	@echo 'make portability   the same in an awkward place: odd path, nothing writable, one core, no 3D'
 	@echo 'make study       the longer studies of notebooks 10 and 12 (one to three hours on 2 cores; goes on where it stopped)'
 	@echo 'make lab         JupyterLab on this machine only'
 	@echo 'make validate    measure the demo corpus against the literature'
@@ -56,14 +57,25 @@ study: $(STAMP)
 publish: $(STAMP)
 	@"$(PY)" -m a2f.cli reproduce --publish-notebooks $(ARGS)
 
+# What checks and tests keep lies in build/: nothing else of a checkout needs to be writable, nor the home.
+KEPT := build/caches
+lint test: export RUFF_CACHE_DIR := $(KEPT)/ruff
+test: export HYPOTHESIS_STORAGE_DIRECTORY := $(KEPT)/hypothesis
+test: export MPLCONFIGDIR := $(CURDIR)/$(KEPT)/matplotlib
+PYTEST := -m pytest -rs -o cache_dir=$(KEPT)/pytest
+
+# A clone in an awkward path, tested by a user who may write to little, on one core, without 3D (ARGS: --folder DIR ...).
+portability:
+	@$(PYTHON) tools/strange_places.py --python "$$(command -v $(PYTHON))" $(ARGS)
+
 lint: $(STAMP)
 	@"$(PY)" -m ruff check .
 
 # The seconds that it took are kept: the README quotes them.
 test: lint
 	@mkdir -p build; date +%s > build/.test-started; rm -f build/test-seconds
-	@OMP_NUM_THREADS=1 "$(PY)" -m pytest -n auto --dist loadfile --ignore=tests/test_notebooks.py --ignore=tests/test_real_data.py
-	@"$(PY)" -m pytest tests/test_real_data.py tests/test_notebooks.py
+	@OMP_NUM_THREADS=1 "$(PY)" $(PYTEST) -n auto --dist loadfile --ignore=tests/test_notebooks.py --ignore=tests/test_real_data.py
+	@"$(PY)" $(PYTEST) tests/test_real_data.py tests/test_notebooks.py
 	@echo $$(( $$(date +%s) - $$(cat build/.test-started) )) > build/test-seconds
 
 validate: $(STAMP)

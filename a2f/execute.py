@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -92,7 +93,10 @@ def execute(
     notebook = nb.from_source(path)
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     progress = Progress(path.stem, len(code) + bool(parameters), stream)
-    with _environment(OMP_WAIT_POLICY="PASSIVE", A2F_NOTEBOOK=path.stem):
+    with (
+        kernel_folders(target.parents[1] / "caches") as folders,
+        _environment(OMP_WAIT_POLICY="PASSIVE", A2F_NOTEBOOK=path.stem, **folders),
+    ):
         try:
             papermill.execute_notebook(
                 notebook,
@@ -130,6 +134,25 @@ def _failure(path: Path, target: Path, progress: Progress, source: str, name: st
         f"The notebooks after it were not run. The traceback is in {os.path.relpath(target)}; "
         "the same command goes on from here.\n"
     )
+
+
+@contextmanager
+def kernel_folders(caches: Path) -> Iterator[dict[str, str]]:
+    """The environment that keeps Jupyter, IPython and matplotlib out of the home.
+
+    A home need not be writable, and what a person set up there for other work must not change a figure.
+
+    Parameters
+    ----------
+    caches : Path
+        Where matplotlib keeps the list of fonts between notebooks.
+    """
+    with tempfile.TemporaryDirectory(prefix="a2f-kernel-") as folder:
+        yield {
+            "JUPYTER_RUNTIME_DIR": str(Path(folder) / "runtime"),
+            "IPYTHONDIR": str(Path(folder) / "ipython"),
+            "MPLCONFIGDIR": str(caches.absolute() / "matplotlib"),
+        }
 
 
 @contextmanager

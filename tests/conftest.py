@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import os
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +15,44 @@ import pytest
 
 from a2f.config import SMOKE, Config
 from a2f.data import Clip, Dataset
+from a2f.errors import RenderingUnavailable
 from a2f.mesh import Topology
 
 VERTICES, RANK, RATE = 30, 4, 16_000
+
+
+def nothing_to_draw_with() -> bool:
+    """True on a Linux without a display, EGL and OSMesa; asked of the loader, not of what is tested."""
+    names = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")
+    return sys.platform == "linux" and not os.environ.get("DISPLAY") and not any(map(_can_be_loaded, names))
+
+
+def _can_be_loaded(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _told_not_failed():
+    """A test that needs 3D where there is nothing to draw with is skipped with what to install; elsewhere it fails."""
+    try:
+        return (yield)
+    except RenderingUnavailable as error:
+        if nothing_to_draw_with():
+            pytest.skip(str(error))
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    return (yield from _told_not_failed())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    return (yield from _told_not_failed())
 
 
 def _topology() -> Topology:

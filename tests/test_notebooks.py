@@ -13,6 +13,7 @@ import nbformat
 import pytest
 
 from a2f import notebooks as nb
+from a2f.execute import kernel_folders
 from a2f.files import read_json
 from a2f.parameters import PARAMETERS
 
@@ -111,8 +112,9 @@ def test_replay_gives_the_same_output(smoke, tmp_path):
     )  # not the project's settings: they are for its own tests
     command = [sys.executable, "-m", "pytest", "-c", str(tmp_path / "pytest.ini"), "-p", "no:cacheprovider"]
     command += ["--nbval", "--nbval-sanitize-with", str(ROOT / "tests" / "nbval.cfg"), *map(str, notebooks)]
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    with kernel_folders(smoke / "caches") as folders:
+        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", **folders}
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
     # nothing was left out: nbval passes cells without outputs and skips those that ask for it
     assert re.search(rf"\b{expected} passed", done.stdout) and "skipped" not in done.stdout, done.stdout[
