@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 
 class A2FError(Exception):
     """Base of every error that a user can mend; the command line prints its text without a traceback."""
@@ -25,3 +28,13 @@ class RenderingUnavailable(A2FError, RuntimeError):
 
 class TrainingDiverged(A2FError, RuntimeError):
     """A loss or gradient that is not finite; the text names the step and the last good checkpoint."""
+
+
+def cannot_write(path: str | os.PathLike, error: OSError) -> CannotWrite:
+    """Return the error that tells which file could not be written, why, and what to do."""
+    advice = {
+        errno.ENOSPC: "make room on the disk",
+        errno.EDQUOT: "make room, the quota is used up",
+        errno.EFBIG: "raise the limit of this process or take another file system",
+    }.get(error.errno or 0, "name a place that can be written to")
+    return CannotWrite(f"cannot write {path}: {error.strerror or error}; {advice}. What was there before is unharmed")

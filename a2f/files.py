@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from a2f.errors import BadInput, CannotWrite, MissingData
+from a2f.errors import BadInput, MissingData, cannot_write
 from a2f.locks import abandoned, hold
 
 PART = ".a2f-part-"  # begins the names of what is being written
@@ -75,18 +75,6 @@ def temporary_folder(parent: str | os.PathLike) -> Iterator[Path]:
     finally:
         shutil.rmtree(place, ignore_errors=True)
         os.close(lock)
-
-
-def cannot_write(path: str | os.PathLike, error: OSError) -> CannotWrite:
-    """Return the error that tells which file could not be written, why, and what to do."""
-    advice = {
-        errno.ENOSPC: "make room on the disk",
-        errno.EDQUOT: "make room: the quota is used up",
-        errno.EFBIG: "the file is larger than this process or its file system may write",
-    }.get(error.errno or 0, "name a place that can be written to")
-    return CannotWrite(
-        f"cannot write {path}: {error.strerror or error}; {advice}, and call again. What was there before is unharmed"
-    )
 
 
 def clear_leftovers(folder: Path) -> None:
@@ -186,7 +174,9 @@ def read_json(path: str | os.PathLike) -> Any:
         raise MissingData(f"{path} is not a file")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except RecursionError:
+        raise BadInput(f"{path} is not a JSON file: its lists or objects are nested too deeply") from None
+    except (ValueError, OSError) as error:  # also bytes that are no text, and numbers of thousands of digits
         raise BadInput(f"{path} is not a JSON file: {error}") from None
 
 

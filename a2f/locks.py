@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from a2f.errors import BadInput
+from a2f.errors import BadInput, cannot_write
 
 try:
     import fcntl
@@ -38,11 +38,16 @@ def alone_in(folder: str | os.PathLike, doing: str) -> Iterator[None]:
     ------
     BadInput
         If another process is at it.
+    CannotWrite
+        If the folder cannot be written to.
     """
     path = Path(folder) / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise cannot_write(path.parent, error) from None
         locked = take(handle)
         if locked is False:
             holder = os.read(handle, 20).decode("ascii", "replace").strip()
@@ -55,8 +60,9 @@ def alone_in(folder: str | os.PathLike, doing: str) -> Iterator[None]:
             break
         os.close(handle)  # whoever held it removed it between the two calls
     try:
-        os.truncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
+        with suppress(OSError):  # on a full disk the lock holds without a name
+            os.truncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
         yield
     finally:
         with suppress(FileNotFoundError):

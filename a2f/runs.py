@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +13,13 @@ from torch import nn
 
 from a2f.config import Config
 from a2f.errors import BadInput
-from a2f.files import atomic_path, write_json
+from a2f.files import atomic_path, sha256, write_json
 from a2f.models import AudioEncoder, FaceModel, read_run_config, save_model
+from a2f.models.stored import describe_model
 from a2f.processes import Processes
 
 STATE, FINISHED, HISTORY = "state.pt", "finished.json", "history.json"
+SHARE = 20  # between validations, the state is written where that takes at most one part in so many of the time
 
 
 @dataclass
@@ -31,6 +36,8 @@ class Run:
     processes: Processes
     precision: str
     objective: nn.Module | None = None  # model and learning encoder, as `_wrap` made one module of them
+    saved: float = 0.0  # when the state was written, in seconds of the clock that `_save_state` reads
+    saving: float = 0.0  # how many seconds that took
 
 
 def holds_finished_run(out: Path, config: Config, seed: int) -> bool:
@@ -50,22 +57,32 @@ def holds_finished_run(out: Path, config: Config, seed: int) -> bool:
             f"in its settings or seed from run {config.name!r} with seed {seed}; give another folder or remove "
             "that one (`a2f reproduce --fresh` does)"
         )
-    return (out / FINISHED).is_file()
+    finished = (out / FINISHED).is_file()
+    if finished:
+        (out / STATE).unlink(missing_ok=True)  # it was killed when all but this was done
+    return finished
 
 
 def write(run: Run, out: Path, config: Config, seed: int, validated: bool, better: bool) -> None:
-    """Write the history and, after a validated epoch, weights and state."""
+    """Write the history, after a validated epoch the weights, and the state if it is cheap or the epoch was validated.
+
+    What a killed run has to compute again is what came after its last state; it comes to the same digits.
+    """
     if validated:
         learned = run.encoder.state_dict() if run.unfrozen else {}
         extra = {f"audio_encoder.{key}": value.contiguous() for key, value in learned.items()}
         for name in ("last", "best") if better else ("last",):
             save_model(run.model, out, config, name, seed, extra)
     write_json(out / HISTORY, run.history)
-    if validated:
+    due = time.perf_counter() - run.saved > SHARE * run.saving
+    # without a validation nobody has seen yet that the epoch left usable weights
+    if validated or (due and all(value.isfinite().all() for value in run.model.state_dict().values())):
+        describe_model(run.model, out, config, seed)
         _save_state(run, out / STATE)
 
 
 def _save_state(run: Run, path: Path) -> None:
+    began = time.perf_counter()
     state = {
         "model": run.model.state_dict(),
         "encoder": run.encoder.state_dict() if run.unfrozen else None,
@@ -76,6 +93,20 @@ def _save_state(run: Run, path: Path) -> None:
     }
     with atomic_path(path) as temporary:
         torch.save(state, temporary)
+    run.saved = time.perf_counter()
+    run.saving = run.saved - began
+
+
+def _read_state(path: Path) -> dict:
+    """Return a state whose every byte is as it was written; torch does not compare the checksums that it stores."""
+    damaged = f"{path} is damaged, and the run cannot go on from it; remove {path.parent} to train it anew"
+    try:
+        with zipfile.ZipFile(path) as stored:
+            if (part := stored.testzip()) is not None:
+                raise BadInput(f"{damaged} (the checksum of {part} is wrong)")
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+        raise BadInput(f"{damaged} ({error})") from None
 
 
 def unfreeze(run: Run) -> None:
@@ -86,8 +117,14 @@ def unfreeze(run: Run) -> None:
 
 
 def restore(run: Run, path: Path) -> None:
-    """Bring a run back to where its state was written, by any number of processes."""
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    """Bring a run back to where its state was written, by any number of processes.
+
+    Raises
+    ------
+    BadInput
+        If the state is damaged.
+    """
+    state = _read_state(path)
     if state["encoder"] is not None:
         run.encoder.load_state_dict(state["encoder"])
         unfreeze(run)
@@ -108,6 +145,7 @@ def finish(run: Run, out: Path, seconds: float, steps: int) -> None:
             "best_val_loss": run.best,
             "processes": run.processes.count,
             "precision": run.precision,
+            "sha256": {path.name: sha256(path) for path in sorted(out.glob("*.safetensors"))},
         },
     )
     (out / STATE).unlink()

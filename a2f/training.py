@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from a2f.determinism import one_thread
 from a2f.errors import BadInput, TrainingDiverged
 from a2f.features import FeatureCache
 from a2f.global_norm import share_statistics
+from a2f.locks import alone_in
 from a2f.models import Batch, TrainingFaces, build_model, load_audio_encoder
-from a2f.objective import Objective
+from a2f.objective import Objective, thresholded
 from a2f.precision import check_precision, lower
 from a2f.processes import Processes, together, usable_device
-from a2f.runs import STATE, Run, finish, holds_finished_run, restore, unfreeze, write
+from a2f.runs import FINISHED, STATE, Run, finish, holds_finished_run, restore, unfreeze, write
 from a2f.validation import validate
 
 SAMPLED = 1500  # training frames that a model sees before its first step
@@ -87,22 +89,43 @@ def train(
     Raises
     ------
     BadInput
-        If `out` holds a run of another configuration or seed, the device is not there or lacks the precision, or the
-        batch is too small for the processes.
+        If `out` holds a run of another configuration or seed, another process trains there, the device is not there
+        or lacks the precision, or the batch is too small for the processes.
     TrainingDiverged
         If the loss is not finite; the last checkpoint stays.
+    CannotWrite
+        If the disk is full or the folder read-only; the last checkpoint stays.
     """
-    from tqdm.auto import tqdm
-
     out = Path(out)
     dataset = limit(dataset, config.data)
     where = usable_device(device)
     check_precision(precision, where)
-    finished = holds_finished_run(out, config, seed)
     processes = together(where)
+    # a finished run is only read
+    alone = alone_in(out, "training") if processes.main and not (out / FINISHED).is_file() else nullcontext()
+    with alone:
+        _train(config, dataset, out, seed, cache, progress, where, precision, on_epoch, processes)
+    return out
+
+
+def _train(
+    config: Config,
+    dataset: Dataset,
+    out: Path,
+    seed: int,
+    cache: str | os.PathLike | None,
+    progress: bool,
+    where: torch.device,
+    precision: str,
+    on_epoch: Callable[[dict], None] | None,
+    processes: Processes,
+) -> None:
+    from tqdm.auto import tqdm
+
+    finished = holds_finished_run(out, config, seed)
     processes.agree(finished, "a finished run:")
     if finished:
-        return out
+        return
     started, progress = time.perf_counter(), progress and processes.main
     encoder = load_audio_encoder(config.model).to(where)
     features = FeatureCache(encoder, cache or out.parent / "features")
@@ -143,7 +166,6 @@ def train(
     if processes.main:
         finish(run, out, round(time.perf_counter() - started, 2), total)
     processes.wait()  # else one could look for a finished run before it is there
-    return out
 
 
 def _check_shares(config: Config, processes: Processes) -> None:
@@ -269,6 +291,8 @@ def _step(run: Run, batch: Batch, config: Config) -> float:
     run.optimizer.zero_grad()
     objective.backward()
     run.optimizer.step()
+    if thresholded(run.model, config.training):
+        threshold(run.optimizer, run.model.embedding.weight, config.training.sparsity_weight)
     return run.processes.sum(float(data))
 
 

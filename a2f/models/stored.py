@@ -9,7 +9,7 @@ from torch import Tensor
 
 from a2f.config import Config
 from a2f.errors import BadInput, MissingData
-from a2f.files import atomic_path, read_json, write_json
+from a2f.files import atomic_path, read_json, sha256, write_json
 from a2f.models.audio2face import Audio2Face
 from a2f.models.encoders import AudioEncoder, load_audio_encoder
 from a2f.models.face_model import FaceModel
@@ -65,6 +65,11 @@ def save_model(
         tensors = half_precision(tensors)
     with atomic_path(Path(folder) / f"{name}.safetensors") as temporary:
         save_file(tensors, temporary)
+    describe_model(model, folder, config, seed)
+
+
+def describe_model(model: FaceModel, folder: str | os.PathLike, config: Config, seed: int | None = None) -> None:
+    """Write the ``config.json`` of a network, by which its weights are read and its run is told from others."""
     described = {
         "config": config.to_dict(),
         "num_vertices": model.num_vertices,
@@ -107,8 +112,6 @@ def load_encoder(folder: str | os.PathLike, config: Config, name: str = "best") 
     BadInput
         If the folder's weights hold part of an encoder only.
     """
-    from a2f.files import sha256
-
     encoder = load_audio_encoder(config.model)
     tuned = {k.removeprefix(TUNED): v for k, v in read_weights(folder, name).items() if k.startswith(TUNED)}
     if tuned:
@@ -144,14 +147,32 @@ def read_run_config(folder: str | os.PathLike) -> tuple[Config, dict]:
 
 
 def read_weights(folder: str | os.PathLike, name: str = "best") -> dict[str, Tensor]:
-    """Return the tensors of ``<name>.safetensors`` in a run folder."""
+    """Return the tensors of ``<name>.safetensors`` in a run folder.
+
+    Raises
+    ------
+    MissingData
+        If they are not there.
+    BadInput
+        If they are not as the run left them, or no such file.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     path = Path(folder) / f"{name}.safetensors"
     if not path.is_file():
         raise MissingData(f"{path} is not there; the run was not trained so far, or the copy is not whole")
+    if not _is_as_finished(path):
+        raise BadInput(f"{path} is damaged: its SHA-256 is not that in finished.json. Train it anew or copy it again")
     try:
         return load_file(path)
     except SafetensorError as error:
         raise BadInput(f"{path} is not a whole safetensors file: {error}") from None
+
+
+def _is_as_finished(path: Path) -> bool:
+    """Return whether weights are those that the finished run left; safetensors have no checksum of their own."""
+    finished = path.with_name("finished.json")
+    noted = read_json(finished) if finished.is_file() else None
+    digests = noted.get("sha256") if isinstance(noted, dict) else None
+    return not isinstance(digests, dict) or path.name not in digests or digests[path.name] == sha256(path)
