@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -12,9 +12,11 @@ from a2f.audio import SAMPLE_RATE, resample, to_mono_float
 from a2f.batches import whole_motion
 from a2f.chunked import face_pieces
 from a2f.data import Clip
+from a2f.data.sample import open_sample
 from a2f.errors import BadInput
 from a2f.features import encode, frame_count
 from a2f.models import Motion, resample_features
+from a2f.runtimes import INT8, TORCH, run_by, runtime_deviation
 from a2f.saved import SavedModel
 from a2f.streaming import AHEAD, HOP, PAST, FaceStream
 
@@ -24,6 +26,73 @@ class Animator(SavedModel):
 
     `from_pretrained`, `save_pretrained` and `push_to_hub` are those of `SavedModel`, and so is what it is made of.
     """
+
+    def with_runtime(
+        self,
+        name: str,
+        sound: np.ndarray | None = None,
+        *,
+        sample_rate: int = SAMPLE_RATE,
+        template: np.ndarray | None = None,
+        style: torch.Tensor | Clip | Animation | None = None,
+        calibration: np.ndarray | None = None,
+        threads: int = 1,
+        report: Callable[[str], object] = print,
+    ) -> Animator:
+        """Return the same model with its audio encoder run by another runtime than torch; nothing else differs.
+
+        Parameters
+        ----------
+        name : {"openvino", "openvino-int8", "torch"}
+            Single precision deviates by rounding only. int8 deviates so that it may show; it pays on processors with
+            VNNI. Both need ``pip install "a2f[runtime]"``. A first call converts the network, which takes up to
+            minutes, and keeps it (`a2f.models.openvino_model.cache_folder`).
+        sound : ndarray, (S,) or (S, channels), optional
+            The deviation is measured on its first seconds and told to `report`. For int8 it always is, by default on
+            the sample sentence.
+        sample_rate : int
+            Of `sound` and `calibration`, Hz.
+        template, style
+            As for a call, for the measured faces.
+        calibration : ndarray, (S,) or (S, channels), optional
+            Speech like that to come, from which int8's ranges are taken; sentences of the demo corpus by default.
+        threads : int
+            That one call of the encoder uses.
+        report : callable
+            Is told the deviation.
+
+        Raises
+        ------
+        MissingData
+            If the runtime is not installed.
+        BadInput
+            If there is no such runtime, or the encoder or a sound is of no use for it.
+        """
+        if calibration is not None:
+            calibration = resample(to_mono_float(calibration), sample_rate, SAMPLE_RATE)
+        encoder = run_by(name, self.encoder, calibration, threads=threads)
+        if sound is None and name == INT8:
+            example = open_sample()
+            sound, sample_rate = example.waveform, example.sample_rate
+        if sound is not None and name != TORCH:
+            heard = resample(to_mono_float(sound), sample_rate, SAMPLE_RATE)
+            fps, unit = self.config.data.fps, self.topology.unit
+            if template is None:
+                vector = style if isinstance(style, torch.Tensor) else self.style(style)
+            else:
+                template, vector = self._conditions(template, style)
+            found = runtime_deviation(self.model, (self.encoder, encoder), heard, fps, unit, template, vector)
+            report(f"{name} {found}")
+        return type(self)(
+            self.model,
+            encoder,
+            self.topology,
+            self.config,
+            tuned=self.tuned,
+            seed=self.seed,
+            card=self.card,
+            evaluation=self.evaluation,
+        )
 
     @torch.no_grad()
     def style(self, motion: Clip | Animation | None) -> torch.Tensor | None:

@@ -1,0 +1,157 @@
+"""What runs a model's audio encoder, torch or OpenVINO, and how far faces move and time falls when it changes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from a2f.audio import SAMPLE_RATE, resample
+from a2f.data import open_dataset
+from a2f.errors import BadInput
+from a2f.features import encode, frame_count
+from a2f.models import Audio2Face, AudioEncoder, resample_features
+from a2f.models.openvino_encoder import OpenVinoEncoder
+from a2f.models.openvino_model import MOST
+
+TORCH, OPENVINO, INT8 = "torch", "openvino", "openvino-int8"
+RUNTIMES = (TORCH, OPENVINO, INT8)
+HEARD = 3.0  # seconds of sound that two encoders are compared on
+ROUNDS = 2
+
+
+def check_runtime(name: str) -> None:
+    """Refuse what is no runtime's name."""
+    if name not in RUNTIMES:
+        raise BadInput(f"runtime is {name!r}, expected one of {', '.join(RUNTIMES)}")
+
+
+def run_by(
+    name: str, encoder: AudioEncoder, calibration: np.ndarray | None = None, *, threads: int = 1
+) -> AudioEncoder:
+    """Return an audio encoder as another runtime runs it; torch's is the one that was given.
+
+    Parameters
+    ----------
+    name : {"torch", "openvino", "openvino-int8"}
+    encoder : AudioEncoder
+        Of torch.
+    calibration : ndarray, (S,) float32 at 16 kHz, optional
+        Speech that int8's ranges are taken from, `calibration_speech` by default.
+    threads : int
+
+    Raises
+    ------
+    MissingData
+        If the runtime is not installed.
+    BadInput
+        If there is no such runtime, the encoder runs in another than torch already, or has nothing to run.
+    """
+    check_runtime(name)
+    if isinstance(encoder, OpenVinoEncoder):
+        raise BadInput(f"the audio encoder {encoder.identity} runs in OpenVINO already; start from the one of torch")
+    if name == TORCH:
+        return encoder
+    if name == INT8 and calibration is None:
+        calibration = calibration_speech()
+    return OpenVinoEncoder(encoder, calibration if name == INT8 else None, threads=threads)
+
+
+def calibration_speech() -> np.ndarray:
+    """Return half a minute of the demo corpus, a sentence of each of several speakers, (S,) float32 at 16 kHz.
+
+    One speaker is not enough: with a single sentence the features of others deviate by three times as much.
+    """
+    first = {clip.subject: clip for clip in reversed(open_dataset("demo").split("train"))}
+    sounds, count = [], 0
+    for clip in sorted(first.values(), key=lambda clip: clip.subject):
+        sounds.append(resample(clip.waveform, clip.sample_rate, SAMPLE_RATE))
+        count += len(sounds[-1])
+        if count >= MOST * SAMPLE_RATE:
+            break
+    return np.concatenate(sounds)
+
+
+@dataclass(frozen=True)
+class RuntimeDeviation:
+    """What another runtime of the audio encoder changes, on one sound.
+
+    Parameters
+    ----------
+    features : float
+        Root mean square of the features' difference over that of the features.
+    vertices, largest : float
+        Root mean square and largest distance of a vertex from its place, in `unit`.
+    speed_up : float
+        How many times as fast the encoder is, as the machine was.
+    seconds : float
+        Of the sound that was compared.
+    """
+
+    features: float
+    vertices: float
+    largest: float
+    unit: str
+    speed_up: float
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"against torch, on {self.seconds:.1f} s of sound: audio features deviate by {self.features:.2g} of their "
+            f"size, vertices by {self.vertices:.2g} {self.unit} (root mean square), {self.largest:.2g} {self.unit} at "
+            f"most; the audio encoder is {self.speed_up:.1f} times as fast"
+        )
+
+
+@torch.no_grad()
+def runtime_deviation(
+    model: Audio2Face,
+    encoders: tuple[AudioEncoder, AudioEncoder],
+    sound: np.ndarray,
+    fps: float,
+    unit: str,
+    template: np.ndarray | None = None,
+    style: Tensor | None = None,
+) -> RuntimeDeviation:
+    """Compare the faces that a model makes of one sound with two audio encoders.
+
+    Parameters
+    ----------
+    model : Audio2Face
+    encoders : tuple of AudioEncoder
+        The one that counts as right, and the other.
+    sound : ndarray, (S,) float32 at 16 kHz
+        Its first `HEARD` seconds are heard.
+    fps : float
+    unit : str
+        Of the vertices.
+    template : ndarray, (N, 3), optional
+        Faces deviate by the same amount whatever they start from, but in a model that embeds its template.
+    style : Tensor, optional
+    """
+    sound = sound[: round(HEARD * SAMPLE_RATE)]
+    face = model.data_mean.expand(model.num_vertices, 3) if template is None else torch.from_numpy(template)
+    features, seconds = [], []
+    for _ in range(ROUNDS):  # the first also builds what the second finds
+        for encoder in encoders:
+            began = time.perf_counter()
+            features.append(encode(encoder, sound))
+            seconds.append(time.perf_counter() - began)
+    right, other = (torch.from_numpy(found)[None] for found in features[-2:])
+    frames = frame_count(sound, fps)
+    moved = []
+    for encoder, found in zip(encoders, (right, other), strict=True):
+        audio = resample_features(found, frames, fps, encoder.feature_rate, encoder.first_centre)
+        moved.append(model.synthesise(model.features(audio, face[None], style), face[None]))
+    apart = (moved[0] - moved[1]).double().norm(dim=-1)
+    return RuntimeDeviation(
+        features=float((right - other).norm() / right.norm()),
+        vertices=float(apart.square().mean().sqrt()),
+        largest=float(apart.max()),
+        unit=unit,
+        speed_up=min(seconds[::2]) / min(seconds[1::2]),
+        seconds=len(sound) / SAMPLE_RATE,
+    )
