@@ -34,6 +34,7 @@ class TrainingConfig:
     loss: str = "norm"  # per frame: the "norm" of Eq. 4, or the "squared" norm of the released code
     data_weight: float = 1.0  # of the data term against beta; the released code has 0.1 on BIWI
     sparsity_weight: float = 1e-4  # beta, Eq. 4
+    sparsity_step: str = "gradient"  # how its term is minimised; "proximal" gives W exact zeros; not in the paper
     aperture_weight: float = 0.0  # of models.aperture, the height between the lips; not in the paper
     learning_rate: float = 1e-4
     schedule: str = "constant"  # or "one_cycle": linear rise over the first tenth, cosine fall to zero
@@ -49,6 +50,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         one_of("TrainingConfig", "loss", self.loss, ("norm", "squared"))
+        one_of("TrainingConfig", "sparsity_step", self.sparsity_step, ("gradient", "proximal"))
         one_of("TrainingConfig", "schedule", self.schedule, ("constant", "one_cycle"))
         one_of("TrainingConfig", "style_source", self.style_source, ("other_clip", "target"))
         positive(self, "learning_rate", "data_weight")

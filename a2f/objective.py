@@ -7,8 +7,8 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
-from a2f.config import Config
-from a2f.models import AudioEncoder, Batch, FaceModel, resample_features
+from a2f.config import Config, TrainingConfig
+from a2f.models import Audio2Face, AudioEncoder, Batch, FaceModel, resample_features
 
 
 class Objective(nn.Module):
@@ -38,5 +38,15 @@ class Objective(nn.Module):
                 audio = self.encoder(batch.audio)
             audio = resample_features(audio.float(), frames, fps, self.encoder.feature_rate, self.encoder.first_centre)
             batch = dataclasses.replace(batch, audio=audio)
-        objective, data = self.model.loss(batch, self.config.training)
-        return objective, data.detach()
+        training = self.config.training
+        if not thresholded(self.model, training):
+            objective, data = self.model.loss(batch, training)
+            return objective, data.detach()
+        smooth, data = self.model.loss(batch, dataclasses.replace(training, sparsity_weight=0.0))
+        penalty = training.sparsity_weight * self.model.embedding.sparsity().detach()  # without a gradient
+        return smooth + penalty, data.detach()
+
+
+def thresholded(model: FaceModel, training: TrainingConfig) -> bool:
+    """Return whether W is thresholded instead of following its term's gradient; other methods have no W."""
+    return training.sparsity_step == "proximal" and isinstance(model, Audio2Face)

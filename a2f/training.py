@@ -24,6 +24,7 @@ from a2f.models import Batch, TrainingFaces, build_model, load_audio_encoder
 from a2f.objective import Objective, thresholded
 from a2f.precision import check_precision, lower
 from a2f.processes import Processes, together, usable_device
+from a2f.proximal import threshold
 from a2f.runs import FINISHED, STATE, Run, finish, holds_finished_run, restore, unfreeze, write
 from a2f.validation import validate
 
