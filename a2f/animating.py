@@ -15,11 +15,13 @@ import a2f
 from a2f.animation import Animation
 from a2f.animator import Animator, load
 from a2f.arrays import read_npy
+from a2f.audio import read_audio
 from a2f.data import Clip, Dataset, open_dataset
 from a2f.data.mesh_files import read_mesh
 from a2f.errors import A2FError, BadInput, MissingData
 from a2f.jobs import Job, Outcome, animate_one, plan
 from a2f.receipts import digest
+from a2f.runtimes import INT8, TORCH, check_runtime
 
 __all__ = ["Animator", "animate", "animate_each", "load"]
 
@@ -107,6 +109,18 @@ def _made_from(animator: Animator, face: np.ndarray, motion: Clip | Animation) -
     }
 
 
+def _first_sound(jobs: Sequence[Job]) -> np.ndarray | None:
+    """Return the first recording that two encoders can be compared on; faults are told when it is a file's turn."""
+    for job in jobs:
+        try:
+            sound, rate = read_audio(job.wav)
+        except (A2FError, OSError):
+            continue
+        if len(sound) >= 0.1 * rate:
+            return sound
+    return None
+
+
 def animate_each(
     jobs: Sequence[Job],
     *,
@@ -116,8 +130,13 @@ def animate_each(
     download: bool = False,
     force: bool = False,
     progress: bool = True,
+    runtime: str = TORCH,
+    calibration: str | os.PathLike | None = None,
+    report: Callable[[str], object] = print,
 ) -> Iterator[Outcome]:
     """Load a model, and animate one file after another as outcomes are asked for; see `animate`.
+
+    What another runtime than torch changes is measured on the first recording, and told to `report`.
 
     Raises
     ------
@@ -126,10 +145,23 @@ def animate_each(
     """
     from tqdm.auto import tqdm
 
+    check_runtime(runtime)
+    if calibration is not None and runtime != INT8:
+        raise BadInput(f"calibration is for the runtime {INT8}; the runtime is {runtime}")
     animator = load(checkpoint, download=download)
     dataset = cache(lambda: _dataset(animator))
     face, motion = _template(template, animator, dataset), _style(style, animator, dataset)
-    made_from, vector = _made_from(animator, face, motion), animator.style(motion)
+    vector = animator.style(motion)
+    if runtime != TORCH:
+        animator = animator.with_runtime(
+            runtime,
+            _first_sound(jobs),
+            template=face,
+            style=vector,
+            calibration=None if calibration is None else read_audio(calibration)[0],
+            report=report,
+        )
+    made_from = _made_from(animator, face, motion)
 
     def speak(waveform: np.ndarray, name: str) -> Animation:
         return animator(waveform, face, vector, name=name)
@@ -149,6 +181,8 @@ def animate(
     download: bool = False,
     force: bool = False,
     progress: bool = True,
+    runtime: str = TORCH,
+    calibration: str | os.PathLike | None = None,
 ) -> list[Path]:
     """Animate sound files and write the animations; what an earlier call made from the same is kept.
 
@@ -173,6 +207,10 @@ def animate(
     force : bool
         Make also what is there already.
     progress : bool
+    runtime : {"torch", "openvino", "openvino-int8"}
+        What runs the audio encoder, see `Animator.with_runtime`; what it changes is measured and told.
+    calibration : path-like, optional
+        Speech that int8's ranges are taken from; sentences of the demo corpus by default.
 
     Returns
     -------
@@ -189,7 +227,7 @@ def animate(
     """
     from tqdm.auto import tqdm
 
-    jobs = plan(wavs, out, formats, (style, template))
+    jobs = plan(wavs, out, formats, (style, template, calibration))
     found: list[Path] = []
     failed: list[str] = []
     each = animate_each(
@@ -200,6 +238,9 @@ def animate(
         download=download,
         force=force,
         progress=progress,
+        runtime=runtime,
+        calibration=calibration,
+        report=lambda text: tqdm.write(f"a2f: {text}", file=sys.stderr),
     )
     for outcome in each:
         found += [result.path for result in outcome.results]

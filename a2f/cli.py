@@ -40,6 +40,7 @@ examples:
   a2f animate *.wav --out films --format npz,glb --template my-face.obj
   a2f animate speech.wav --out films --checkpoint build/mine --style s03-happy.npz
   a2f animate speech.wav --out films --checkpoint owner/name --download
+  a2f animate speech.wav --out films --runtime openvino
 """
 _VIEW_MORE = """examples:
   a2f view films/speech.npz
@@ -130,6 +131,15 @@ def parser() -> argparse.ArgumentParser:
         "--template",
         metavar="FILE",
         help="face at rest, an .obj, .ply or .npy in the model's topology and unit (default: one of the corpus)",
+    )
+    command.add_argument(
+        "--runtime",
+        default="torch",
+        choices=("torch", "openvino", "openvino-int8"),
+        help="what runs the audio encoder (default: torch); the others need a2f[runtime], and what they change is told",
+    )
+    command.add_argument(
+        "--calibration", metavar="SPEECH", help="openvino-int8: speech like yours (default: of the demo corpus)"
     )
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     command.epilog = _ANIMATE_MORE

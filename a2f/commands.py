@@ -83,7 +83,7 @@ def animate(options: argparse.Namespace) -> int:
     from a2f.jobs import plan  # the checks that need no torch come before what does
 
     formats = [name.strip() for name in options.format.split(",") if name.strip()]
-    jobs = plan(options.wav, options.out, formats, (options.style, options.template))
+    jobs = plan(options.wav, options.out, formats, (options.style, options.template, options.calibration))
     from a2f.animating import animate_each
 
     outcomes = animate_each(
@@ -94,6 +94,8 @@ def animate(options: argparse.Namespace) -> int:
         download=options.download,
         force=options.force,
         progress=sys.stderr.isatty(),
+        runtime=options.runtime,
+        calibration=options.calibration,
     )
     made, kept, failed = 0, 0, []
     for outcome in outcomes:
