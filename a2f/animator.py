@@ -13,6 +13,7 @@ from a2f.batches import whole_motion
 from a2f.chunked import face_pieces
 from a2f.data import Clip
 from a2f.data.sample import open_sample
+from a2f.determinism import one_thread
 from a2f.errors import BadInput
 from a2f.features import encode, frame_count
 from a2f.models import Motion, resample_features
@@ -116,6 +117,7 @@ class Animator(SavedModel):
         return self.model.style(Motion(_at_rate(whole.values, motion.fps, fps)))
 
     @torch.no_grad()
+    @one_thread()
     def __call__(
         self,
         waveform: np.ndarray,

@@ -31,6 +31,22 @@ def test_faces_have_the_same_digits_on_any_number_of_threads(threads):
     assert len(found[0]) == 65 and found[0] == found[1]
 
 
+def test_an_animation_has_the_same_digits_on_any_number_of_threads():
+    from a2f import load
+    from a2f.data import open_dataset
+
+    clip, animator = open_dataset().split("test")[0], load("demo")
+    sound = clip.read_waveform()[: clip.sample_rate]
+    before, made = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            made.append(animator(sound, clip.template, style=clip, sample_rate=clip.sample_rate).vertices)
+    finally:
+        torch.set_num_threads(before)
+    assert made[0].std() > 0 and np.array_equal(*made)
+
+
 def test_threads_are_given_back():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
