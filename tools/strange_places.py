@@ -6,7 +6,7 @@ who can write into `build/` and a folder for temporary files and nowhere else: n
 the home. One core, no display, and a libEGL that cannot be loaded, so nothing is drawn in 3D. Called by root it hands
 the clone to `nobody`; called by anybody else it takes the write permission away from its own clone.
 
-With --folder the clone is kept and used again; give it another COMMAND to try one test.
+With --folder the clone is kept, and brought up to date by the next call; give it another COMMAND to try one test.
 """
 
 from __future__ import annotations
@@ -28,9 +28,15 @@ NO_EGL = ("libEGL.so", "libEGL.so.1", "libOSMesa.so", "libOSMesa.so.8")
 
 
 def prepare(place: Path, python: str) -> Path:
-    """Clone and install into `place`, unless it is there already; return the checkout."""
+    """Clone and install into `place`, or bring what is there up to date; return the checkout."""
     checkout = place / CHECKOUT
-    if not checkout.is_dir():
+    if checkout.is_dir():
+        for path in [checkout, *checkout.rglob("*")]:
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode | stat.S_IWUSR)
+        git = ["git", "-c", f"safe.directory={checkout}", "-C", str(checkout)]
+        subprocess.run([*git, "pull", "--quiet", "--ff-only"], check=True)
+    else:
         place.mkdir(parents=True, exist_ok=True)
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(checkout)], check=True)
     subprocess.run(["make", "install", f"PYTHON={python}"], cwd=checkout, check=True)
