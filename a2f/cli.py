@@ -217,12 +217,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _check_shared(options)
         return options.run(options)
-    except (A2FError, ValueError, FileNotFoundError) as error:
+    except (A2FError, ValueError) as error:
         if not _is_ours(error):
             raise
         print(f"a2f: error{_who()}: {error}", file=sys.stderr)
         # what is not the user's input (no way to draw, a loss that diverged) is a failure of the run
         return _BAD_CALL if isinstance(error, (ValueError, FileNotFoundError)) else commands.FAILED
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # a place that the call names, or one below it: no folder, no right to it, too long a name
+        print(f"a2f: error{_who()}: {error.filename}: {error.strerror}; name another place", file=sys.stderr)
+        return _BAD_CALL
     except KeyboardInterrupt:
         print("a2f: stopped; the same command goes on from here", file=sys.stderr)
         return _STOPPED

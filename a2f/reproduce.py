@@ -8,6 +8,7 @@ import difflib
 import hashlib
 import importlib.metadata
 import json
+import keyword
 import os
 import platform
 import shutil
@@ -203,17 +204,25 @@ def _fingerprint(notebook, given: Mapping[str, Any], library: str) -> str:
 
 
 def is_finished(state: Path, folder: Path, identity: str) -> bool:
-    """Return whether a notebook ran to its end and all that it depends on and wrote is as it was then."""
+    """Return whether a notebook ran to its end and all that it depends on and wrote is as it was then.
+
+    A state that is damaged proves nothing: False.
+    """
     executed = state.with_name(state.name.replace(".state.json", ".ipynb"))
     if not state.is_file() or not executed.is_file():
         return False
-    kept = read_json(state)
-    files = {**kept["record"]["reads"], **kept["record"]["writes"]}
-    if kept["fingerprint"] != identity or not all((folder / run).is_file() for run in kept["runs"]):
+    try:
+        kept = read_json(state)
+        files = {**kept["record"]["reads"], **kept["record"]["writes"]}
+        if kept["fingerprint"] != identity or not all((folder / run).is_file() for run in kept["runs"]):
+            return False
+        if not all(isinstance(kept[key], (int, float)) for key in ("seconds", "reused_seconds")):
+            return False
+        return all(
+            (folder / name).is_file() and sha256(folder / name) == digest for name, digest in files.items()
+        )
+    except (BadInput, KeyError, TypeError, ValueError, OSError):
         return False
-    return all(
-        (folder / name).is_file() and sha256(folder / name) == digest for name, digest in files.items()
-    )
 
 
 def _finish(
@@ -285,18 +294,32 @@ def _publish_notebooks(folder: Path, root: Path, stream: TextIO) -> None:
 def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
     """Turn `name=value` texts into parameters; a value is a Python literal, or else a text.
 
+    Values are what JSON has too, a tuple becomes a list: papermill would hand a notebook anything else as a text.
+
     Raises
     ------
     BadInput
-        If one has no `=`.
+        If one has no `=`, no name that a notebook's variable may have, or a value that JSON does not have.
     """
     found: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
-        if not equals or not name.isidentifier():
-            raise BadInput(f"parameter {pair!r} is not of the form name=value")
+        if not equals or not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+            raise BadInput(f"parameter {pair[:200]!r} is not of the form name=value")
         try:
-            found[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            found[name] = value
+            literal = ast.literal_eval(value)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            literal = value  # what is no literal is a text
+        found[name] = _listed(literal, name)
     return found
+
+
+def _listed(value: Any, name: str) -> Any:
+    """Return a value with lists for tuples."""
+    if isinstance(value, (list, tuple)):
+        return [_listed(item, name) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _listed(item, name) for key, item in value.items()}
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise BadInput(f"parameter {name} is {str(value)[:200]}, expected texts, numbers, true, false, or lists of them")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,15 +97,26 @@ def _save_state(run: Run, path: Path) -> None:
 
 
 def _read_state(path: Path) -> dict:
-    """Return a state whose every byte is as it was written; torch does not compare the checksums that it stores."""
+    """Return a state whose every byte is as it was written; torch does not compare the checksums that it stores.
+
+    Tensors, numbers and plain containers are all that torch makes of it; what asks for more is not run.
+    """
     damaged = f"{path} is damaged, and the run cannot go on from it; remove {path.parent} to train it anew"
     try:
         with zipfile.ZipFile(path) as stored:
             if (part := stored.testzip()) is not None:
                 raise BadInput(f"{damaged} (the checksum of {part} is wrong)")
-        return torch.load(path, weights_only=True, map_location="cpu")
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
-        raise BadInput(f"{damaged} ({error})") from None
+        state = torch.load(path, weights_only=True, map_location="cpu")
+    except BadInput:
+        raise
+    except Exception as error:  # zipfile, its decoders and torch raise whatever a flipped bit leads to
+        told = str(error).partition(chr(10))[0][:200] or type(error).__name__
+        raise BadInput(f"{damaged} ({told})") from None
+    kinds = {"model": dict, "encoder": (dict, type(None)), "optimizer": dict, "epoch": int, "history": list}
+    kinds["best"] = float
+    if not isinstance(state, dict) or any(not isinstance(state.get(key), kind) for key, kind in kinds.items()):
+        raise BadInput(f"{damaged} (it holds something else than a run's state)")
+    return state
 
 
 def unfreeze(run: Run) -> None:
@@ -122,14 +132,18 @@ def restore(run: Run, path: Path) -> None:
     Raises
     ------
     BadInput
-        If the state is damaged.
+        If the state is damaged, or of another network.
     """
     state = _read_state(path)
-    if state["encoder"] is not None:
-        run.encoder.load_state_dict(state["encoder"])
-        unfreeze(run)
-    run.model.load_state_dict(state["model"])
-    run.optimizer.load_state_dict(state["optimizer"])
+    try:
+        if state["encoder"] is not None:
+            run.encoder.load_state_dict(state["encoder"])
+            unfreeze(run)
+        run.model.load_state_dict(state["model"])
+        run.optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        told = str(error).partition(chr(10))[0][:200]
+        raise BadInput(f"{path} is not the state of this run ({told}); remove {path.parent} to train it anew") from None
     run.epoch, run.history, run.best = state["epoch"], state["history"], state["best"]
 
 

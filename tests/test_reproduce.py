@@ -133,6 +133,7 @@ def test_what_is_gone_or_different_is_not_finished(tmp_path):
     files = {"a.json": sha256(tmp_path / "a.json")}
     for kind, other in (("reads", "writes"), ("writes", "reads")):
         kept = {"fingerprint": "f", "runs": ["finished.json"], "record": {kind: files, other: {}}}
+        kept |= {"seconds": 1.0, "reused_seconds": 0.0}
         state.write_text(json.dumps(kept))
         assert is_finished(state, tmp_path, "f")
         assert not is_finished(state, tmp_path, "another library, source or parameter")

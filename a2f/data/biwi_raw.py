@@ -122,6 +122,7 @@ def _in_folder(folder: Path) -> dict[int, _Frame]:
 def _in_tar(path: Path) -> dict[int, _Frame]:
     """Find the frames in a tar; where it is cut, those before the cut."""
     found, length = {}, path.stat().st_size
+    # members are looked at where they lie and never unpacked, so it is of no account where their names lead
     try:
         with tarfile.open(path, "r:") as archive:
             try:
@@ -139,7 +140,12 @@ def _in_tar(path: Path) -> dict[int, _Frame]:
 def _recording(
     root: Path, subject: str, name: str, path: Path, num_vertices: int, adjust: Callable, findings: list[Finding]
 ) -> Recording:
-    frames = _in_folder(path) if path.is_dir() else _in_tar(path)
+    try:
+        frames = _in_folder(path) if path.is_dir() else _in_tar(path)
+    except BadInput:
+        raise
+    except (OSError, ValueError) as error:  # links that lead nowhere, numbers beyond all sizes
+        raise BadInput(f"{path} cannot be read: {error}") from None
     if not frames:
         raise MissingData(f"{path} holds no frame_001.vl")
     key = f"{subject}_{name}"

@@ -220,7 +220,11 @@ def inside(folder: Path, name: str, where: str) -> Path:
     BadInput
         If it leads out of the folder; the text begins with `where`.
     """
-    path = (folder / name).resolve()
+    try:
+        path = (folder / name).resolve()
+        path.is_file()  # names that no file system takes are told by looking
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BadInput(f"{where} names {name[:80]!r}, which cannot be a file: {error}") from None
     if not path.is_relative_to(folder.resolve()):
         raise BadInput(f"{where} names {name}, which leads out of {folder}; put the file into that folder")
     return path
