@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce study publish test portability lint validate lab clean demo-model demo-voices
+.PHONY: help install reproduce study publish test portability upgrade-check lint validate lab clean demo-model demo-voices
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -26,6 +26,7 @@ help:
 	@echo 'make reproduce [PRESET=demo|smoke] [SEED=0] [DATASET=demo DATA_ROOT=...] [ARGS=--fresh]   run all notebooks'
 	@echo 'make test        lint, unit tests, notebook tests'
 	@echo 'make portability   the same in an awkward place: odd path, nothing writable, one core, no 3D'
+	@echo 'make upgrade-check the tests with the newest packages that pyproject.toml allows: what moved, what failed'
 	@echo 'make study       the longer studies of notebooks 10 and 12 (one to three hours on 2 cores; goes on where it stopped)'
 	@echo 'make lab         JupyterLab on this machine only'
 	@echo 'make validate    measure the demo corpus against the literature'
@@ -63,6 +64,10 @@ lint test: export RUFF_CACHE_DIR := $(KEPT)/ruff
 test: export HYPOTHESIS_STORAGE_DIRECTORY := $(KEPT)/hypothesis
 test: export MPLCONFIGDIR := $(CURDIR)/$(KEPT)/matplotlib
 PYTEST := -m pytest -rs -o cache_dir=$(KEPT)/pytest
+
+# The newest packages instead of the pinned ones, in build/upgrade/ (ARGS: --unit, --hold torch, names of tests).
+upgrade-check: $(STAMP)
+	@"$(PY)" tools/upgrade_check.py $(ARGS)
 
 # A clone in an awkward path, tested by a user who may write to little, on one core, without 3D (ARGS: --folder DIR ...).
 portability:
