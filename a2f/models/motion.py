@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from a2f.errors import BadInput
+from a2f.models.products import products
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +56,8 @@ class Motion:
     def squared_norm(self) -> Tensor:
         """Return ||d||^2 of every frame, (B, T)."""
         if self.basis is None:
-            # a product with itself: squares of all values would take as much memory as the values
-            return torch.einsum("btn,btn->bt", self.values, self.values)
+            # frame by frame: squares of all values would take as much memory as the values
+            return torch.stack([frame.dot(frame) for frame in self.values.flatten(0, 1)]).view(self.values.shape[:2])
         return ((self.values @ (self.basis @ self.basis.T)) * self.values).sum(-1)
 
     def dense(self) -> Tensor:
@@ -64,21 +65,9 @@ class Motion:
         return self.values if self.basis is None else self.values @ self.basis
 
 
-class _Gram(torch.autograd.Function):
-    """W W^T of weights (K, 3N), (K, K). Its gradient is one product, (G + G^T) W, where autograd takes two."""
-
-    @staticmethod
-    def forward(ctx, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(weight)
-        return weight @ weight.T
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        (weight,) = ctx.saved_tensors
-        return (gradient + gradient.T) @ weight
-
-
-def squared_error(features: Tensor, weight: Tensor, target: Motion, embedded: Tensor | None = None) -> Tensor:
+def squared_error(
+    features: Tensor, weight: Tensor, target: Motion, known: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
     """Return || W z_t - d_t ||^2 of every frame, (B, T), without forming a frame's vertices.
 
     Expanding the square leaves inner products only: z^T (W W^T) z - 2 z^T (W d) + ||d||^2. The gradient is that of the
@@ -93,11 +82,15 @@ def squared_error(features: Tensor, weight: Tensor, target: Motion, embedded: Te
         W transposed.
     target : Motion
         d, T frames.
-    embedded : Tensor, (B, T, K), optional
-        W d where it is known already.
+    known : tuple of Tensor, (K, K) and (B, T, K), optional
+        W W^T and W d, where they were made already.
     """
-    # motions in a basis are small, and stored results were made of them: their last digits stay as they are
-    gram = _Gram.apply(weight) if target.basis is None else weight @ weight.T
+    if known is not None:
+        gram, embedded = known
+    elif target.basis is None:
+        gram, _, (embedded,) = products(weight, target.values)
+    else:
+        gram, embedded = weight @ weight.T, target.embed(weight)
     predicted = ((features @ gram) * features).sum(-1)
-    crossed = (features * (target.embed(weight) if embedded is None else embedded)).sum(-1)
+    crossed = (features * embedded).sum(-1)
     return (predicted - 2 * crossed + target.squared_norm()).clamp_min(0)

@@ -60,9 +60,9 @@ class MotionEmbedding(nn.Module):
             weight = weight[:, vertex_ids]
         return self.output_scale * torch.einsum("btk,knc->btnc", features, weight)
 
-    def frame_error(self, features: Tensor, target: Motion, embedded: Tensor | None = None) -> Tensor:
+    def frame_error(self, features: Tensor, target: Motion, known: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Return || alpha W^T z_t - d_t ||^2 of every frame, (B, T), by `motion.squared_error`."""
-        return squared_error(self.output_scale * features, self.weight, target, embedded)
+        return squared_error(self.output_scale * features, self.weight, target, known)
 
     def sparsity(self) -> Tensor:
         """Return ||W||_1, the regulariser of Eq. 4: the plain sum, so it grows with N and K."""

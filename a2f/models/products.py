@@ -1,0 +1,81 @@
+"""Products by the matrix W, which is as wide as a face: block by block, so that nothing of that size is read twice."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+BLOCK = 1024  # columns that are finished before the next ones: they stay in a core's cache
+
+
+def products(weight: Tensor, *rows: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
+    """Return W W^T, ||W||_1 and the readings W d of some displacements, for a weight (K, 3N), that is W transposed.
+
+    Gradients reach W alone, and only once. By themselves the terms would each write a gradient as large as W, to be
+    added up later.
+
+    Parameters
+    ----------
+    weight : Tensor, (K, 3N)
+    rows : Tensor, (..., 3N)
+        Displacements d; data, so that they get no gradient.
+
+    Returns
+    -------
+    Tensor, (K, K)
+    Tensor, ()
+    tuple of Tensor, (..., K)
+        One for each of `rows`.
+    """
+    gram, total, *read = _Products.apply(weight, *(row.flatten(0, -2) for row in rows))
+    return gram, total, tuple(found.unflatten(0, row.shape[:-1]) for found, row in zip(read, rows, strict=True))
+
+
+class _Products(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, weight: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(weight, *rows)
+        ctx.set_materialize_grads(False)
+        total = torch.stack([row.abs().sum() for row in weight]).sum()  # no copy of W
+        return weight @ weight.T, total, *(row @ weight.T for row in rows)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, to_gram: Tensor | None, to_total: Tensor | None, *to_read: Tensor | None):
+        weight, *rows = ctx.saved_tensors
+        pairs = [(to.T, row) for to, row in zip(to_read, rows, strict=True) if to is not None]
+        if to_gram is not None:
+            pairs.append((to_gram + to_gram.T, weight))
+        gradient = torch.empty_like(weight)
+        for start in range(0, weight.shape[1], BLOCK):
+            here = slice(start, start + BLOCK)
+            block = gradient[:, here]
+            if to_total is None:
+                block.zero_()
+            else:
+                torch.mul(weight[:, here].sign(), to_total, out=block)
+            for left, right in pairs:
+                block.addmm_(left, right[:, here])
+        return gradient, *(None for _ in rows)
+
+
+def draw(features: Tensor, weight: Tensor, start: Tensor, out: Tensor | None = None) -> Tensor:
+    """Return start + z W^T for every frame, (B, T, 3N); without gradients.
+
+    Parameters
+    ----------
+    features : Tensor, (B, T, K)
+        z.
+    weight : Tensor, (K, 3N)
+    start : Tensor, (B, 3N)
+        What every frame of a sequence starts from.
+    out : Tensor, (B, T, 3N), optional
+        Where to write. Fresh memory costs about as much as the product does.
+    """
+    faces = features.new_empty((*features.shape[:2], weight.shape[1])) if out is None else out
+    for sequence, first, written in zip(features, start, faces, strict=True):
+        for begin in range(0, weight.shape[1], BLOCK):
+            here = slice(begin, begin + BLOCK)
+            torch.addmm(first[here], sequence, weight[:, here], out=written[:, here])
+    return faces
