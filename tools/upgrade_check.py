@@ -1,10 +1,10 @@
 """What breaks, and which numbers move, with the newest packages? Another environment, the tests in it, and a list.
 
-`python tools/upgrade_check.py [--hold NAME ...] [--unit] [TEST ...]` builds build/upgrade/ anew with the newest versions
+`python tools/upgrade_check.py [--hold NAME] [--unit] [TEST ...]` builds build/upgrade/ anew with the newest versions
 that pyproject.toml's lower bounds allow, runs the tests there (with --unit not the notebooks; or only the TESTs named),
 and prints which packages moved from their pins and what failed. The notebooks' smoke run is held against the stored
-reference, so that numbers that move are among the failures. --hold keeps a package at its pin: torch from PyPI brings
-CUDA, 4 GB of it. Nothing is changed outside build/.
+reference, so that numbers that move are among the failures. --hold keeps a package at its pin: torch from PyPI may
+bring CUDA, 4 GB of it. Nothing is changed outside build/.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def failed(report: Path) -> list[str]:
 def main() -> int:
     """Build, test, and say what moved and what failed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--hold", nargs="*", default=[], metavar="NAME", help="packages to keep at their pins")
+    parser.add_argument("--hold", action="append", default=[], metavar="NAME", help="a package to keep at its pin")
     parser.add_argument("--unit", action="store_true", help="leave out the notebooks")
     parser.add_argument("tests", nargs="*", metavar="TEST", help="only these, as pytest names them")
     options = parser.parse_args()
