@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 from a2f.errors import BadInput
 
+MOST = 1_000_000  # of anything that is counted
+DEEPEST = 1000  # residual blocks in a row
 Stage = tuple[int, int, int]  # channels, residual blocks, stride of the first block
 
 
@@ -34,7 +36,7 @@ def positive(owner: Any, *names: str) -> None:
 def count(owner: Any, *names: str) -> None:
     for name in names:
         value = getattr(owner, name)
-        check(owner, name, isinstance(value, int) and value > 0, "a whole positive number")
+        check(owner, name, isinstance(value, int) and 0 < value <= MOST, f"a whole positive number up to {MOST}")
 
 
 def switch(owner: Any, *names: str) -> None:
@@ -81,6 +83,7 @@ class ModelConfig(EncoderConfig):
         object.__setattr__(self, "style_stages", tuple(tuple(int(x) for x in stage) for stage in self.style_stages))
         object.__setattr__(self, "style_statistics", tuple(self.style_statistics))
         count(self, "motion_dim", "decoder_blocks")
+        check(self, "decoder_blocks", self.decoder_blocks <= DEEPEST, f"at most {DEEPEST}")
         positive(self, "output_scale")
         switch(self, "standardise_audio", "scale_around_one", "composite", "template_embedding")
         one_of("ModelConfig", "style_normalisation", self.style_normalisation, ("mean", "template"))
@@ -94,7 +97,7 @@ class ModelConfig(EncoderConfig):
             )
         stride = 1
         for stage in self.style_stages:
-            if len(stage) != 3 or min(stage) < 1:
+            if len(stage) != 3 or min(stage) < 1 or stage[0] > MOST or stage[1] > DEEPEST:
                 raise BadInput(
                     f"ModelConfig.style_stages holds {stage}, expected (channels, blocks, stride), all positive"
                 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from a2f.config import Config
@@ -92,8 +93,18 @@ def load_model(folder: str | os.PathLike, name: str = "best") -> FaceModel:
     """
     config, described = read_run_config(folder)
     subjects = tuple(str(subject) for subject in described.get("subjects", ()))
-    model = build_model(config, int(described["num_vertices"]), int(described["audio_dim"]), subjects)
+    sizes = int(described["num_vertices"]), int(described["audio_dim"])
     tensors = {k: v for k, v in read_weights(folder, name).items() if not k.startswith(TUNED)}
+    # a network without memory tells first whether the weights are its own: settings may ask for any size
+    with torch.device("meta"):
+        expected = {key: value.shape for key, value in build_model(config, *sizes, subjects).state_dict().items()}
+    if wrong := sorted(key for key, shape in expected.items() if key not in tensors or tensors[key].shape != shape):
+        found = f"is {tuple(tensors[wrong[0]].shape)}" if wrong[0] in tensors else "is not there"
+        raise BadInput(
+            f"{Path(folder) / name}.safetensors does not fit its config.json: {wrong[0]} {found}, expected "
+            f"{tuple(expected[wrong[0]])}"
+        )
+    model = build_model(config, *sizes, subjects)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
