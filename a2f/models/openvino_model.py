@@ -103,8 +103,12 @@ def compiled(path_or_model: Any, threads: int) -> Any:
 
 def _depends_on(encoder: AudioEncoder, calibration: Sequence[Tensor] | None) -> dict[str, Any]:
     packages = ["openvino", "torch", "transformers"] + (["nncf"] if calibration is not None else [])
+    weights = hashlib.sha256()
+    for name, tensor in sorted(encoder.network.state_dict().items()):
+        weights.update(name.encode() + tensor.numpy().tobytes())
     return {
         "encoder": encoder.identity,
+        "weights": weights.hexdigest(),  # which change under one identity while they are trained
         "calibration": None if calibration is None else calibration_digest(calibration),
         "versions": {name: package_version(name) for name in packages},
     }
