@@ -142,7 +142,7 @@ def written(tmp_path_factory) -> dict:
 
 
 def test_the_file_holds_every_part_size_and_length(written):
-    assert written["quick"] and written["parts"] == ["training", "inference", "export", "f-dtw"]
+    assert written["quick"] and written["parts"] == ["training", "inference", "runtimes", "export", "f-dtw"]
     assert ratios.sizes(written) == [size.vertices for size in QUICK.sizes]
     assert ratios.lengths(written) == list(QUICK.seconds)
     sizes, lengths = len(QUICK.sizes), len(QUICK.seconds)
@@ -150,6 +150,7 @@ def test_the_file_holds_every_part_size_and_length(written):
     assert counts == {
         "training": 3 * sizes,
         "inference": 3 * lengths + 8 * sizes * lengths,
+        "runtimes": 3 * lengths if all(written["packages"].values()) else 0,
         "export": 2 * sizes * lengths,
         "f-dtw": 2 * sizes * lengths,
     }
@@ -162,7 +163,7 @@ def test_the_file_holds_every_part_size_and_length(written):
 def test_the_table_has_a_line_a_row(written):
     text = as_text(written)
     assert len(text.splitlines()) == 3 + len(written["rows"]) + len(written["summary"]["ratios"]) + len(
-        written["summary"]["faceformer"]
+        written["summary"]["faceformer"] + written["summary"]["runtimes"]
     )
 
 
@@ -188,6 +189,19 @@ def test_a_bound_can_be_missed(written):
     assert found["training step, reference, time", 23_370].holds  # 15 of 12
     assert not found["training step, reference, features kept, time", 23_370].holds  # 2 of 2.3
     assert found["training step, reference, memory", 23_370].holds  # 6 of 5
+
+
+def test_a_runtime_holds_if_it_is_fast_and_near_enough():
+    def row(method, median, deviation=0.0):
+        return {"part": "runtimes", "step": "hubert-large", "method": method, "speech": 5.0, "median": median,
+                "deviation": deviation}  # fmt: skip
+
+    def holds(*rows):
+        return [found["holds"] for found in ratios.runtime_ratios({"rows": [row("torch", 1.0), *rows]})]
+
+    assert holds(row("openvino", 0.8, 1e-6), row("openvino-int8", 0.3, 0.04)) == [True, True]
+    assert holds(row("openvino", 0.8, 1e-4), row("openvino-int8", 0.4, 0.04)) == [False, False]
+    assert holds(row("openvino", 0.9, 1e-6)) == [False] and holds() == []
 
 
 def test_a_missing_part_is_named(written):

@@ -17,7 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help=f"folder for {FILE}, made if missing")
     parser.add_argument("--quick", action="store_true", help="small networks and meshes: does it work, not how fast")
     parser.add_argument(
-        "--parts", nargs="+", metavar="PART", help="training, inference, export, f-dtw; all of them by default"
+        "--parts",
+        nargs="+",
+        metavar="PART",
+        help="training, inference, runtimes, export, f-dtw; all of them by default",
     )
 
 

@@ -12,6 +12,7 @@ from a2f.bench import reference
 from a2f.bench.clock import Timing, interleaved
 from a2f.bench.setting import Setting, Size, audio2face, audio_dim, draw, faceformer, speech
 from a2f.models import Motion
+from a2f.models.folded import folded
 
 
 @torch.no_grad()
@@ -41,13 +42,15 @@ def synthesis(size: Size, seconds: float, setting: Setting) -> tuple[dict[tuple[
     identity = former.one_hot(torch.zeros(1, dtype=torch.int64))
     style = model.style(motion)
     features = model.features(audio, template, style)
+    quick, written = folded(model), torch.empty(1, frames, size.vertices, 3)
     cases = {
         ("style", "reference"): lambda: reference.style(model, motion),
         ("style", "a2f"): lambda: model.style(motion),
         ("decoder", "reference"): lambda: model.features(audio, template, style),
-        ("decoder", "a2f"): lambda: model.features(audio, template, style),
+        ("decoder", "a2f"): lambda: quick.features(audio, template, style),
         ("projection", "reference"): lambda: reference.project(model, features, template),
         ("projection", "a2f"): lambda: model.synthesise(features, template),
+        ("projection", "a2f, memory used again"): lambda: model.synthesise(features, template, out=written),
         ("loop", "faceformer, as published"): lambda: former.faces(former.plain(heard, identity), template),
         ("loop", "faceformer"): lambda: former.faces(former.motion_out(former.states(heard, identity)), template),
     }

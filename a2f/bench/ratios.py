@@ -152,6 +152,32 @@ def projection_ratios(bench: Mapping[str, Any]) -> list[Ratio]:
     return found
 
 
+# How many times as fast as torch OpenVINO should run HuBERT-large, and how far from torch's features it may be.
+RUNTIME = {"openvino": (1.2, 1e-5), "openvino-int8": (3.0, None)}
+
+
+def runtime_ratios(bench: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return, for each encoder and length, how many times the time of another runtime torch takes; none without rows.
+
+    A ratio holds where it is reached, at a deviation that is no larger than allowed.
+    """
+    rows = [row for row in bench["rows"] if row["part"] == "runtimes"]
+    found = []
+    for row in rows:
+        if row["method"] in RUNTIME:
+            torch = find(bench, part="runtimes", step=row["step"], method="torch", speech=row["speech"])
+            ratio, least = torch["median"] / row["median"], None
+            within = True
+            if row["step"] == "hubert-large":
+                least, most = RUNTIME[row["method"]]
+                within = most is None or row["deviation"] <= most
+            found.append(
+                {"encoder": row["step"], "runtime": row["method"], "speech": row["speech"], "value": ratio,
+                 "deviation": row["deviation"], "wanted": least, "holds": within and (least is None or ratio >= least)}
+            )  # fmt: skip
+    return found
+
+
 def summary(bench: Mapping[str, Any]) -> dict[str, Any]:
     """Return all ratios that the bench's parts allow, ready for JSON."""
     ratios: Sequence[Ratio] = []
@@ -159,7 +185,8 @@ def summary(bench: Mapping[str, Any]) -> dict[str, Any]:
         ratios = [*ratios, *training_ratios(bench)]
     if "inference" in bench["parts"]:
         ratios = [*ratios, *projection_ratios(bench)]
-    return {
+    found = {
         "ratios": [asdict(ratio) | {"holds": ratio.holds} for ratio in ratios],
         "faceformer": speech_ratios(bench) if "inference" in bench["parts"] else [],
     }
+    return found | ({"runtimes": runtime_ratios(bench)} if "runtimes" in bench["parts"] else {})

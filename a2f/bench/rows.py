@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
-from a2f.bench import inference, machine, output, training
+from a2f.bench import inference, machine, output, runtimes, training
 from a2f.bench.clock import Timing
 from a2f.bench.setting import FULL, QUICK, Size, audio_dim, encoders
 from a2f.determinism import one_thread
 from a2f.errors import BadInput
 from a2f.origin import commit, versions
 
-PARTS = ("training", "inference", "export", "f-dtw")
+PARTS = ("training", "inference", "runtimes", "export", "f-dtw")
 
 
 @one_thread()
@@ -27,7 +27,8 @@ def measure(
     ----------
     quick : bool
         Small networks and meshes: whether it works, not how fast.
-    parts : collection of {"training", "inference", "export", "f-dtw"}
+    parts : collection of {"training", "inference", "runtimes", "export", "f-dtw"}
+        "runtimes" has no rows where OpenVINO or NNCF is not installed; ``packages`` tells which is.
     report : callable
         Is told what comes next.
 
@@ -75,6 +76,10 @@ def measure(
         for name, timing in inference.encoding(seconds, setting, heard).items():
             keep("inference", "audio encoder", name, timing, None, seconds)
     heard.clear()  # two gigabytes
+    packages = runtimes.installed()
+    for run in runtimes.runs(setting, report) if "runtimes" in parts and all(packages.values()) else ():
+        more = {"deviation": run.deviation, "once": run.once}
+        keep("runtimes", run.encoder, run.runtime, run.timing, None, run.seconds, **more)
     for size in setting.sizes:
         for seconds in setting.seconds:
             what = f"{size.vertices} vertices, {seconds:g} s"
@@ -98,6 +103,7 @@ def measure(
         "setting": {"batch": setting.batch, "frames": setting.frames, "network": setting.config.to_dict()["model"],
                     "hubert_changed": setting.encoder, "hubert_channels": audio_dim(setting),
                     "weights": "random, but the bundled encoder's", "style_motion": "the target, as released"},
+        "packages": packages,
         "machine": machine.describe() | {"before": measured, "after": machine.rates(setting)},
         "seconds": round(time.perf_counter() - began, 1),
         "origin": {**commit(), "versions": versions()},

@@ -1,0 +1,111 @@
+"""Audio encoders run by torch and by OpenVINO in turn: time, what is spent once, how far the features are apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor, nn
+
+from a2f.audio import SAMPLE_RATE
+from a2f.bench.clock import Timing, interleaved
+from a2f.bench.setting import Setting, audio_dim, speech, transformer
+from a2f.models import AudioEncoder, load_audio_encoder
+from a2f.models.encoder_base import BUNDLED
+from a2f.models.openvino_encoder import OpenVinoEncoder
+from a2f.runtimes import INT8, OPENVINO, TORCH
+
+PACKAGES = ("openvino", "nncf")
+
+
+class RandomEncoder(AudioEncoder):
+    """HuBERT-large with random weights, or the small stand-in of a setting."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__()
+        self.network: nn.Module = transformer("hubert-large", setting)
+        self.identity, self.feature_dim = "hubert-large:random", audio_dim(setting)
+
+    def prepare(self, waveform: Tensor) -> Tensor:
+        """Return waveforms as they are."""
+        return waveform
+
+    def compute(self, prepared: Tensor) -> Tensor:
+        """Map waveforms (B, S) to features (B, T_a, C)."""
+        return self.network(prepared).last_hidden_state
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Map waveforms (B, S) to features (B, T_a, C)."""
+        return self.compute(waveform)
+
+
+@dataclass(frozen=True)
+class Run:
+    """An encoder on some seconds of sound by one runtime.
+
+    Parameters
+    ----------
+    encoder, runtime : str
+    seconds : float
+        Of sound.
+    timing : Timing
+    deviation : float
+        Root mean square of the difference of the features from torch's, over that of torch's. Random weights have no
+        outliers as trained ones have, so that they understate int8's.
+    once : float
+        Seconds to convert, quantise and compile it.
+    """
+
+    encoder: str
+    runtime: str
+    seconds: float
+    timing: Timing
+    deviation: float
+    once: float
+
+
+def installed() -> dict[str, str | None]:
+    """Return the versions of the packages that the runtimes need, None for one that is not there."""
+    found: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+@torch.no_grad()
+def runs(setting: Setting, report: Callable[[str], object]) -> Iterator[Run]:
+    """Yield what each encoder takes by each runtime; nothing is taken from or left in the folder of kept networks."""
+    made: dict[str, Callable[[], AudioEncoder]] = {"hubert-large": lambda: RandomEncoder(setting)}
+    if not setting.encoder:
+        made[BUNDLED] = lambda: load_audio_encoder(setting.config.replace(audio_encoder=BUNDLED).model)
+    for name, make in made.items():
+        encoder = make()
+        encoder.freeze()
+        calibration = 0.1 * torch.randn(8 * SAMPLE_RATE, generator=torch.Generator().manual_seed(1)).numpy()
+        ways, once = {TORCH: encoder}, {TORCH: 0.0}
+        with TemporaryDirectory() as folder:
+            for runtime, sound in ((OPENVINO, None), (INT8, calibration)):
+                report(f"{runtime}: {name} is converted")
+                began = time.perf_counter()
+                ways[runtime] = OpenVinoEncoder(encoder, sound, folder=Path(folder))
+                once[runtime] = time.perf_counter() - began
+            for seconds in setting.seconds:
+                report(f"runtimes of {name}, {seconds:g} s")
+                waveform = speech(seconds)
+                found = interleaved({key: partial(e, waveform) for key, e in ways.items()}, setting.repeats)
+                expected = encoder(waveform)
+                for runtime, other in ways.items():
+                    # the operations are torch's: the counter does not see what another runtime does
+                    timing = replace(found[runtime], operations=found[TORCH].operations)
+                    deviation = float((other(waveform) - expected).norm() / expected.norm())
+                    yield Run(name, runtime, seconds, timing, deviation, once[runtime])
+            ways.clear()  # they hold the files open
