@@ -15,12 +15,14 @@ import a2f
 from a2f.animation import Animation
 from a2f.animator import Animator, load
 from a2f.arrays import read_npy
-from a2f.audio import read_audio
+from a2f.audio import read_audio, sound_size
 from a2f.data import Clip, Dataset, open_dataset
 from a2f.data.mesh_files import read_mesh
 from a2f.errors import A2FError, BadInput, MissingData
 from a2f.jobs import Job, Outcome, animate_one, plan
+from a2f.long_recordings import InPieces
 from a2f.receipts import digest
+from a2f.recordings import Shard, SoundPieces
 from a2f.runtimes import INT8, TORCH, check_runtime
 
 __all__ = ["Animator", "animate", "animate_each", "load"]
@@ -166,8 +168,13 @@ def animate_each(
     def speak(waveform: np.ndarray, name: str) -> Animation:
         return animator(waveform, face, vector, name=name)
 
+    def faces(wav: Path) -> Iterator[np.ndarray]:
+        rate = sound_size(wav, longest=None)[1]
+        return animator.frames(SoundPieces(wav), face, vector, sample_rate=rate)
+
+    pieces = InPieces(faces, animator.topology, animator.config.data.fps)
     bar = tqdm(jobs, desc="animate", unit="file", disable=not progress)
-    return (animate_one(job, speak, made_from, force=force, progress=progress) for job in bar)
+    return (animate_one(job, speak, made_from, pieces=pieces, force=force, progress=progress) for job in bar)
 
 
 def animate(
@@ -183,12 +190,16 @@ def animate(
     progress: bool = True,
     runtime: str = TORCH,
     calibration: str | os.PathLike | None = None,
+    shard: str = "1/1",
 ) -> list[Path]:
     """Animate sound files and write the animations; what an earlier call made from the same is kept.
+
+    Processes that torchrun or `accelerate launch` started divide the files among themselves.
 
     Parameters
     ----------
     wavs : sequence of path-like
+        Files, and folders that are searched through; the results keep the names of the folders in those.
     out : path-like
         Folder of the results, ``<wav's stem>.<format>``, and of ``<wav's stem>.a2f.json``, by which a later call knows
         what they were made from.
@@ -211,6 +222,8 @@ def animate(
         What runs the audio encoder, see `Animator.with_runtime`; what it changes is measured and told.
     calibration : path-like, optional
         Speech that int8's ranges are taken from; sentences of the demo corpus by default.
+    shard : str
+        Which share of the files to animate, such as ``"3/16"``, the third of sixteen.
 
     Returns
     -------
@@ -227,7 +240,9 @@ def animate(
     """
     from tqdm.auto import tqdm
 
-    jobs = plan(wavs, out, formats, (style, template, calibration))
+    jobs = Shard.parse(shard).within().of(plan(wavs, out, formats, (style, template, calibration)))
+    if not jobs:  # fewer files than shares
+        return []
     found: list[Path] = []
     failed: list[str] = []
     each = animate_each(

@@ -55,7 +55,7 @@ def resample(waveform: np.ndarray, from_rate: float, to_rate: float) -> np.ndarr
     return soxr.resample(waveform, from_rate, to_rate, quality="HQ").astype(np.float32)
 
 
-def sound_size(path: str | os.PathLike) -> tuple[int, int]:
+def sound_size(path: str | os.PathLike, longest: float | None = LONGEST) -> tuple[int, int]:
     """Return how many samples a sound file has and their rate in Hz, by its header.
 
     Raises
@@ -63,7 +63,7 @@ def sound_size(path: str | os.PathLike) -> tuple[int, int]:
     MissingData
         If there is no such file.
     BadInput
-        If it cannot be read as sound, its header cannot be true, or it is longer than `LONGEST`.
+        If it cannot be read as sound, its header cannot be true, or it is longer than `longest`, if that is given.
     """
     import soundfile
 
@@ -77,10 +77,10 @@ def sound_size(path: str | os.PathLike) -> tuple[int, int]:
     frames, rate = info.frames, info.samplerate
     if not RATES[0] <= rate <= RATES[1]:
         raise BadInput(f"{path} says that its rate is {rate} Hz, expected {RATES[0]} to {RATES[1]}; write it anew")
-    if frames * max(info.channels, SAMPLE_RATE / rate) > LONGEST:
+    if longest is not None and frames * max(info.channels, SAMPLE_RATE / rate) > longest:
         raise BadInput(
             f"{path} says that it holds {frames} samples of {info.channels} channels, {frames / rate / 3600:.1f} h; "
-            f"at most {LONGEST} are read at once. Cut it into shorter files, or read it in pieces for Animator.frames"
+            f"at most {longest} are read at once. Cut it into shorter files, or read it in pieces for Animator.frames"
         )
     return frames, rate
 

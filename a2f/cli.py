@@ -35,8 +35,12 @@ Beside the results of a recording lies NAME.a2f.json, which says what they were 
 made from the same sound, model, style and face, and is still as it was written; --force makes it anew. A recording that
 cannot be animated stops no other one; it is named with its reason, and the exit code is 1.
 
+A folder is searched through with all folders in it, whose names the results keep. Shares of the same recordings, by
+--shard or by torchrun, have none in common. What is too long for memory is told; pc2, ply and obj are written of it.
+
 examples:
   a2f animate speech.wav --out films
+  a2f animate recordings --out films --format pc2 --shard 3/16
   a2f animate *.wav --out films --format npz,glb --template my-face.obj
   a2f animate speech.wav --out films --checkpoint build/mine --style s03-happy.npz
   a2f animate speech.wav --out films --checkpoint owner/name --download
@@ -113,10 +117,15 @@ def parser() -> argparse.ArgumentParser:
     _add_data(command)
 
     command = add("animate", commands.animate, "make talking faces from speech recordings")
-    command.add_argument("wav", nargs="+", metavar="SPEECH", help="recordings: any rate, mono or stereo")
+    command.add_argument(
+        "wav", nargs="+", metavar="SPEECH", help="recordings, any rate, mono or stereo; or folders of them"
+    )
     command.add_argument("--out", required=True, metavar="DIR", help="folder for the animations, made if missing")
     command.add_argument("--format", default="mp4,npz", metavar="LIST", help="what to write (default: mp4,npz)")
     command.add_argument("--force", action="store_true", help="make also what is there already")
+    command.add_argument(
+        "--shard", default="1/1", metavar="N/COUNT", help="which share of the recordings to animate (default: 1/1, all)"
+    )
     command.add_argument(
         "--checkpoint",
         default="demo",

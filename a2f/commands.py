@@ -77,13 +77,20 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def animate(options: argparse.Namespace) -> int:
-    """Animate sound files; 1 where one could not be."""
+    """Animate sound files, or one share of them; 1 where one could not be."""
     from tqdm.auto import tqdm
 
     from a2f.jobs import plan  # the checks that need no torch come before what does
+    from a2f.recordings import Shard
 
     formats = [name.strip() for name in options.format.split(",") if name.strip()]
-    jobs = plan(options.wav, options.out, formats, (options.style, options.template, options.calibration))
+    shard = Shard.parse(options.shard).within()
+    every = plan(options.wav, options.out, formats, (options.style, options.template, options.calibration))
+    jobs = shard.of(every)
+    share = "" if shard.count == 1 else f"share {shard.number}/{shard.count} of {len(every)}: "
+    if not jobs:
+        print(f"{share}0 sound files")
+        return DONE
     from a2f.animating import animate_each
 
     outcomes = animate_each(
@@ -93,7 +100,7 @@ def animate(options: argparse.Namespace) -> int:
         template=options.template,
         download=options.download,
         force=options.force,
-        progress=sys.stderr.isatty(),
+        progress=sys.stderr.isatty() and shard.count == 1,
         runtime=options.runtime,
         calibration=options.calibration,
     )
@@ -110,7 +117,7 @@ def animate(options: argparse.Namespace) -> int:
             made += 1
         else:
             kept += 1
-    print(f"{len(jobs)} sound files: {made} animated, {kept} there already, {len(failed)} failed")
+    print(f"{share}{len(jobs)} sound files: {made} animated, {kept} there already, {len(failed)} failed")
     if failed:
         print(
             f"a2f: error: {len(failed)} of {len(jobs)} sound files could not be animated: {', '.join(failed)}",

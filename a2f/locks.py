@@ -24,15 +24,17 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 
 
 @contextmanager
-def alone_in(folder: str | os.PathLike, doing: str) -> Iterator[None]:
+def alone_in(folder: str | os.PathLike, doing: str, name: str = LOCK) -> Iterator[None]:
     """Keep other processes from doing the same in a folder while the block runs.
 
     Parameters
     ----------
     folder : path-like
-        It is made if it is missing. A file `LOCK` lies in it meanwhile; one that a killed process left is taken over.
+        It is made if it is missing. A file `name` lies in it meanwhile; one that a killed process left is taken over.
     doing : str
         For the message, such as ``"training"``.
+    name : str
+        Processes that do different things in a folder may do them at once.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def alone_in(folder: str | os.PathLike, doing: str) -> Iterator[None]:
     CannotWrite
         If the folder cannot be written to.
     """
-    path = Path(folder) / LOCK
+    path = Path(folder) / name
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
