@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -90,14 +92,37 @@ def _save_state(run: Run, path: Path) -> None:
         "history": run.history,
         "best": run.best,
     }
+    state["sha256"] = _digest(state)
     with atomic_path(path) as temporary:
         torch.save(state, temporary)
     run.saved = time.perf_counter()
     run.saving = run.saved - began
 
 
+def _digest(state: dict) -> str:
+    """Return one SHA-256 of all that a state holds: a bit may flip in its values, or in where the file has them."""
+    digest = hashlib.sha256()
+
+    def add(value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            digest.update(f"{value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        elif isinstance(value, dict):
+            add(list(value))
+            add(list(value.values()))
+        elif isinstance(value, (list, tuple)):
+            digest.update(f"{len(value)} of ".encode())
+            for item in value:
+                add(item)
+        else:
+            digest.update(repr(value).encode())
+
+    add(state)
+    return digest.hexdigest()
+
+
 def _read_state(path: Path) -> dict:
-    """Return a state whose every byte is as it was written; torch does not compare the checksums that it stores.
+    """Return a state that is as it was written; torch does not compare the checksums that it stores.
 
     Tensors, numbers and plain containers are all that torch makes of it; what asks for more is not run.
     """
@@ -116,6 +141,8 @@ def _read_state(path: Path) -> dict:
     kinds["best"] = float
     if not isinstance(state, dict) or any(not isinstance(state.get(key), kind) for key, kind in kinds.items()):
         raise BadInput(f"{damaged} (it holds something else than a run's state)")
+    if state.pop("sha256", None) != _digest(state):
+        raise BadInput(f"{damaged} (its SHA-256 is not the one that it was written with)")
     return state
 
 
