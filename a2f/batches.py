@@ -79,6 +79,15 @@ class Batches:
     def __len__(self) -> int:
         return len(self.clips) // self.config.batch_size
 
+    def _order(self, epoch: int) -> tuple[np.random.Generator, np.ndarray]:
+        rng = np.random.default_rng([self.seed, epoch])
+        return rng, rng.permutation(len(self.clips))
+
+    def clips_of(self, epoch: int, index: int) -> list[Clip]:
+        """Return the clips of one batch of an epoch."""
+        size = self.config.batch_size
+        return [self.clips[i] for i in self._order(epoch)[1][index * size : (index + 1) * size]]
+
     def epoch(
         self,
         epoch: int,
@@ -100,8 +109,7 @@ class Batches:
         processes : Processes, optional
             Each yields its share of the same batches: together they draw what one draws.
         """
-        rng = np.random.default_rng([self.seed, epoch])
-        order = rng.permutation(len(self.clips))
+        rng, order = self._order(epoch)
         size = self.config.batch_size
         mine = (processes or Processes()).share(size)
         for index in range(len(self)):

@@ -100,7 +100,10 @@ class FeatureCache:
             path = self._path(waveform)
             features = _read(path, self.encoder.feature_dim)
             if features is None:
-                features = encode(self.encoder, waveform).astype(np.float16)
+                try:
+                    features = encode(self.encoder, waveform).astype(np.float16)
+                except BadInput as error:
+                    raise BadInput(f"clip {clip.name}: {error}") from None
                 with atomic_path(path) as temporary:
                     np.savez(temporary, features=features)
             self._kept[clip.name] = features

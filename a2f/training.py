@@ -16,7 +16,8 @@ from a2f.batches import Batches
 from a2f.config import Config, TrainingConfig
 from a2f.data import Clip, Dataset, limit, spread
 from a2f.determinism import one_thread
-from a2f.errors import BadInput, TrainingDiverged
+from a2f.divergence import diverged
+from a2f.errors import BadInput
 from a2f.features import FeatureCache
 from a2f.global_norm import share_statistics
 from a2f.locks import alone_in
@@ -153,10 +154,8 @@ def _train(
                     run.model, encoder, dataset, validation, features, config, seed, run.unfrozen, processes
                 )
                 if not math.isfinite(row["val_loss"]):
-                    raise TrainingDiverged(
-                        f"the validation loss is {row['val_loss']} after epoch {run.epoch}; the last good checkpoint "
-                        "is last.safetensors in the run's folder. Lower learning_rate"
-                    )
+                    what = f"the validation loss is {row['val_loss']} after epoch {run.epoch}"
+                    raise diverged(what, [], [*validation, *batches.clips], _weights(run), run.history)
                 better = row["val_loss"] < run.best
                 run.best = min(run.best, row["val_loss"])
             run.history.append(row)
@@ -233,6 +232,8 @@ def training_faces(dataset: Dataset) -> TrainingFaces:
     for clip in chosen:
         frames = np.linspace(0, clip.num_frames - 1, min(each, clip.num_frames)).round().astype(int)
         faces.append(clip.vertices_at(frames))
+        if not (np.isfinite(faces[-1]).all() and np.isfinite(clip.template).all()):
+            raise BadInput(f"clip {clip.name} holds faces that are not finite; `a2f validate-data` names all such")
     neutral = np.concatenate([np.repeat(c.template[None], len(f), 0) for c, f in zip(chosen, faces, strict=True)])
     return TrainingFaces(
         dataset.topology,
@@ -272,15 +273,18 @@ def _steps(run: Run, batches: Batches, features: FeatureCache, config: Config, t
             group["lr"] = rate
         loss = _step(run, batch, config)
         if not math.isfinite(loss):
-            raise TrainingDiverged(
-                f"the loss is {loss} at step {first_step + index} (epoch {run.epoch}, batch {index}); the last good "
-                "checkpoint is last.safetensors in the run's folder. Lower learning_rate"
-            )
+            what = f"the loss is {loss} at step {first_step + index} (epoch {run.epoch}, batch {index})"
+            raise diverged(what, batches.clips_of(run.epoch, index), batches.clips, _weights(run), run.history)
         losses.append(loss)
         tick()
     run.epoch += 1
     return {"epoch": run.epoch, "step": first_step + len(batches), "train_loss": float(np.mean(losses)),
             "learning_rate": rate, "encoder_frozen": not run.unfrozen} | run.model.measures(False)  # fmt: skip
+
+
+def _weights(run: Run) -> dict[str, torch.Tensor]:
+    learned = run.encoder.state_dict() if run.unfrozen else {}
+    return run.model.state_dict() | {f"audio_encoder.{key}": value for key, value in learned.items()}
 
 
 def _step(run: Run, batch: Batch, config: Config) -> float:
@@ -291,9 +295,12 @@ def _step(run: Run, batch: Batch, config: Config) -> float:
         objective, data = objective * (share * run.processes.count), data * share
     run.optimizer.zero_grad()
     objective.backward()
+    loss = run.processes.sum(float(data))
+    if not math.isfinite(loss):
+        return loss  # the weights stay, so that one can see whether they were broken before
     run.optimizer.step()
     if thresholded(run.model, config.training):
         threshold(run.optimizer, run.model.embedding.weight, config.training.sparsity_weight)
-    return run.processes.sum(float(data))
+    return loss
 
 
