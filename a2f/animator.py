@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from a2f.data.sample import open_sample
 from a2f.determinism import one_thread
 from a2f.errors import BadInput
 from a2f.features import encode, frame_count
+from a2f.kept import Kept
 from a2f.models import Motion, resample_features
 from a2f.runtimes import INT8, TORCH, run_by, runtime_deviation
 from a2f.saved import SavedModel
@@ -95,6 +97,10 @@ class Animator(SavedModel):
             evaluation=self.evaluation,
         )
 
+    @cached_property
+    def _kept(self) -> Kept:
+        return Kept(self.model)
+
     @torch.no_grad()
     def style(self, motion: Clip | Animation | None) -> torch.Tensor | None:
         """Return the style vector of a motion, to be used for any number of animations.
@@ -105,6 +111,11 @@ class Animator(SavedModel):
             Any facial motion on this topology, at any frame rate. An `Animation`'s first frame is taken as its neutral
             face. None is the motionless face.
         """
+        if motion is None or isinstance(motion, Clip):  # made once: neither can change
+            return self._kept.style(motion, lambda: self._style(motion))
+        return self._style(motion)
+
+    def _style(self, motion: Clip | Animation | None) -> torch.Tensor | None:
         fps = self.config.data.fps
         if motion is None:
             still = torch.zeros(1, 16, 3 * self.model.num_vertices)
@@ -151,7 +162,7 @@ class Animator(SavedModel):
         frames = frame_count(sound, fps)
         audio = resample_features(found, frames, fps, self.encoder.feature_rate, self.encoder.first_centre)
         face = torch.from_numpy(template)[None]
-        weights = self.model.features(audio, face, style)
+        weights = self._kept.model.features(audio, face, style)
         return Animation(
             vertices=self.model.synthesise(weights, face)[0].numpy(),
             fps=fps,
@@ -159,7 +170,7 @@ class Animator(SavedModel):
             audio=sound,
             sample_rate=SAMPLE_RATE,
             name=name,
-            basis=self.model.blendshapes(),
+            basis=self._kept.blendshapes,
             weights=weights[0].numpy(),
             config=self.config.to_dict(),
         )
@@ -172,6 +183,7 @@ class Animator(SavedModel):
         *,
         sample_rate: int = SAMPLE_RATE,
         chunk_seconds: float | None = None,
+        reuse: bool = False,
     ) -> Iterator[np.ndarray]:
         """Animate a face piece by piece, in memory that does not grow with the length of the sound.
 
@@ -189,6 +201,8 @@ class Animator(SavedModel):
             Seconds of sound, 0.5 or more, that one call of the audio encoder adds, for less memory. By default as many
             as the encoder takes. With fewer it sees less around each feature: `a2f.chunked.deviation` measures what
             that changes.
+        reuse : bool
+            Write all pieces to the same memory, which is faster: each holds until the next one is asked for.
 
         Yields
         ------
@@ -202,7 +216,7 @@ class Animator(SavedModel):
         """
         template, style = self._conditions(template, style)
         return face_pieces(
-            self.model,
+            self._kept.model,
             self.encoder,
             self.config.data.fps,
             waveform,
@@ -210,6 +224,7 @@ class Animator(SavedModel):
             style,
             sample_rate=sample_rate,
             chunk_seconds=chunk_seconds,
+            reuse=reuse,
         )
 
     def stream(
@@ -246,7 +261,7 @@ class Animator(SavedModel):
         """
         template, style = self._conditions(template, style)
         return FaceStream(
-            self.model,
+            self._kept.model,
             self.encoder,
             self.config.data.fps,
             sound,

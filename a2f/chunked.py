@@ -219,6 +219,7 @@ def face_pieces(
     *,
     sample_rate: int = SAMPLE_RATE,
     chunk_seconds: float | None = None,
+    reuse: bool = False,
 ) -> Iterator[np.ndarray]:
     """Yield the faces of `Animator.frames`, which describes the parameters, pieces of (n, N, 3)."""
 
@@ -238,9 +239,12 @@ def face_pieces(
         model = with_statistics(model, found)
     face = torch.from_numpy(template)[None]
     step = max(1, round(FACES * fps))
+    written = face.new_empty(1, step, *face.shape[1:]) if reuse else None
     for weights in weight_pieces(model, audio(), face, style):
         for start in range(0, weights.shape[1], step):
-            yield model.synthesise(weights[:, start : start + step], face)[0].numpy()
+            piece = weights[:, start : start + step]
+            out = None if written is None else written[:, : piece.shape[1]]
+            yield model.synthesise(piece, face, out=out)[0].numpy()
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def test_the_file_holds_every_part_size_and_length(written):
     counts = {part: sum(row["part"] == part for row in written["rows"]) for part in written["parts"]}
     assert counts == {
         "training": 3 * sizes,
-        "inference": 3 * lengths + 8 * sizes * lengths,
+        "inference": 3 * lengths + 9 * sizes * lengths,
         "runtimes": 3 * lengths if all(written["packages"].values()) else 0,
         "export": 2 * sizes * lengths,
         "f-dtw": 2 * sizes * lengths,
