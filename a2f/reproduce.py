@@ -21,10 +21,12 @@ import a2f
 from a2f import drift, readme
 from a2f import notebooks as nb
 from a2f.config import preset as named_preset
+from a2f.data import DATASETS
 from a2f.data.assets import manifest
 from a2f.errors import BadInput
 from a2f.execute import execute
 from a2f.files import atomic_path, read_json, sha256, write_json
+from a2f.locks import alone_in
 from a2f.parameters import PARAMETERS
 
 # the frame around the notebooks: a change here changes no result
@@ -77,11 +79,13 @@ def reproduce(
     Raises
     ------
     BadInput, MissingData
-        Before anything runs, if a parameter, a name or a notebook is wrong.
+        Before anything runs, if a parameter, a name or a notebook is wrong, or another process runs notebooks there.
     """
     stream = stream or sys.stdout
     root = Path(root or Path(a2f.__file__).resolve().parents[1])
     named_preset(preset)
+    if dataset not in DATASETS:  # it names a folder too
+        raise BadInput(f"no data set is called {dataset!r}; there are {', '.join(DATASETS)}")
     out = Path(out).absolute()
     given = {
         "preset": preset,
@@ -100,51 +104,52 @@ def reproduce(
         raise BadInput("notebooks are published from a complete run with their own default parameters only")
 
     folder = out / f"{preset}-{dataset}"
-    if fresh:
-        for name in ("runs", "results", "figures", "records", "notebooks") if complete else ():
-            shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "notebooks").mkdir(parents=True, exist_ok=True)
-    stream.write(f"{len(plan)} notebooks, preset {preset}, data set {dataset}, seed {seed}\n")
-    library, seconds, reused, known = library_hash(), {}, {}, set()
-    for path, notebook, changed in plan:
-        identity = _fingerprint(notebook, given, library)
-        state = folder / "notebooks" / f"{path.stem}.state.json"
-        if not fresh and is_finished(state, folder, identity):
-            kept = read_json(state)
-            seconds[path.stem], reused[path.stem] = kept["seconds"], kept["reused_seconds"]
-            known |= set(kept["runs"])
-            stream.write(
-                f"{path.stem:<16} unchanged since it ran ({seconds[path.stem]:.0f} s then): skipped\n"
+    with alone_in(folder, "running notebooks"):
+        if fresh:
+            for name in ("runs", "results", "figures", "records", "notebooks") if complete else ():
+                shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / "notebooks").mkdir(parents=True, exist_ok=True)
+        stream.write(f"{len(plan)} notebooks, preset {preset}, data set {dataset}, seed {seed}\n")
+        library, seconds, reused, known = library_hash(), {}, {}, set()
+        for path, notebook, changed in plan:
+            identity = _fingerprint(notebook, given, library)
+            state = folder / "notebooks" / f"{path.stem}.state.json"
+            if not fresh and is_finished(state, folder, identity):
+                kept = read_json(state)
+                seconds[path.stem], reused[path.stem] = kept["seconds"], kept["reused_seconds"]
+                known |= set(kept["runs"])
+                stream.write(
+                    f"{path.stem:<16} unchanged since it ran ({seconds[path.stem]:.0f} s then): skipped\n"
+                )
+                continue
+            state.unlink(missing_ok=True)
+            record = folder / "records" / f"{path.stem}.json"
+            record.unlink(missing_ok=True)
+            # runs of an earlier call, which no earlier notebook of this one accounts for
+            reused[path.stem] = sum(read_json(folder / run)["seconds"] for run in set(_finished_runs(folder)) - known)
+            took, failure = execute(path, changed, folder / "notebooks" / f"{path.stem}.ipynb", stream)
+            if failure:
+                stream.write(failure)
+                return 1
+            seconds[path.stem] = round(took, 1)
+            runs = _finished_runs(folder)
+            known |= set(runs)
+            write_json(
+                state,
+                {
+                    "fingerprint": identity,
+                    "seconds": seconds[path.stem],
+                    "reused_seconds": reused[path.stem],
+                    "runs": runs,
+                    "record": read_json(record) if record.is_file() else {"reads": {}, "writes": {}},
+                },
             )
-            continue
-        state.unlink(missing_ok=True)
-        record = folder / "records" / f"{path.stem}.json"
-        record.unlink(missing_ok=True)
-        # runs of an earlier call, which no earlier notebook of this one accounts for
-        reused[path.stem] = sum(read_json(folder / run)["seconds"] for run in set(_finished_runs(folder)) - known)
-        took, failure = execute(path, changed, folder / "notebooks" / f"{path.stem}.ipynb", stream)
-        if failure:
-            stream.write(failure)
-            return 1
-        seconds[path.stem] = round(took, 1)
-        runs = _finished_runs(folder)
-        known |= set(runs)
-        write_json(
-            state,
-            {
-                "fingerprint": identity,
-                "seconds": seconds[path.stem],
-                "reused_seconds": reused[path.stem],
-                "runs": runs,
-                "record": read_json(record) if record.is_file() else {"reads": {}, "writes": {}},
-            },
-        )
-    if complete:
-        _finish(folder, root, preset, dataset, seconds, sum(reused.values()), library, stream)
-        stream.write(drift.check(folder, root, preset, dataset, seed))
-    if publish_notebooks:
-        _publish_notebooks(folder, root, stream)
-    return 0
+        if complete:
+            _finish(folder, root, preset, dataset, seconds, sum(reused.values()), library, stream)
+            stream.write(drift.check(folder, root, preset, dataset, seed))
+        if publish_notebooks:
+            _publish_notebooks(folder, root, stream)
+        return 0
 
 
 def _finished_runs(folder: Path) -> list[str]:
