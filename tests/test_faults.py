@@ -24,6 +24,7 @@ from a2f.features import FeatureCache
 from a2f.files import PART, atomic_path, sha256, temporary_folder, write_json
 from a2f.locks import LOCK, alone_in
 from a2f.models import load_audio_encoder, load_model
+from a2f.reproduce import is_finished, reproduce
 from a2f.training import train
 
 pytestmark = pytest.mark.skipif(
@@ -347,7 +348,24 @@ def test_weights_of_a_finished_run_with_one_other_bit_are_refused(tiny_run, tmp_
     load_model(run, "last")
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"fingerprint": "f", "runs": []}'])
+def test_a_notebook_whose_record_is_damaged_runs_again(tmp_path, text):
+    (tmp_path / "a.ipynb").touch()
+    state = tmp_path / "a.state.json"
+    record = {"record": {"reads": {}, "writes": {}}, "seconds": 1.0, "reused_seconds": 0.0}
+    write_json(state, {"fingerprint": "f", "runs": [], **record})
+    assert is_finished(state, tmp_path, "f")
+    state.write_text(text)
+    assert not is_finished(state, tmp_path, "f")
+
+
 # ---- two at once
+
+
+def test_notebooks_of_one_folder_are_run_by_one_process(tmp_path):
+    with alone_in(tmp_path / "smoke-demo", "running notebooks"):
+        with pytest.raises(BadInput, match="is running notebooks in .*smoke-demo; wait for its end"):
+            reproduce("smoke", out=tmp_path, only=["02"])
 
 
 def test_two_trainings_in_one_folder_are_refused_and_the_lock_ends_with_its_process(tmp_path, tiny_config, dataset):

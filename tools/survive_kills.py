@@ -141,7 +141,8 @@ def _marks(paths: list[Path]) -> dict[Path, tuple[int, int]]:
 
 
 def _leftovers(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.name.startswith(PART) or path.name in (LOCK, "state.pt")]
+    unfinished = (LOCK, "state.pt")
+    return [path for path in folder.rglob("*") if path.name.startswith(PART) or path.name.endswith(unfinished)]
 
 
 def _state_epoch(folder: Path) -> int | None:
