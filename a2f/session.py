@@ -224,10 +224,12 @@ class Session:
 
     def load_result(self, name: str) -> Any:
         """Read `results/<name>.json`, which this or an earlier notebook wrote."""
+        _check_name(name)
         return self._read(self.results / f"{name}.json", "result", name)
 
     def load_numbers(self, name: str) -> dict[str, Any]:
         """Read the numbers beside a figure or file that this or an earlier notebook wrote."""
+        _check_name(name.partition(".")[0])
         return self._read(self.figures / f"{name}.json", "figure", name)["numbers"]
 
     def save_report(self, claims: list[dict[str, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import numpy as np
@@ -351,3 +352,16 @@ def test_a_wav2vec2_that_is_not_here_is_named_with_what_to_do(monkeypatch, tmp_p
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(MissingData, match="hf download facebook/wav2vec2-base-960h.*audio_encoder.*whisper-tiny-2"):
         load_audio_encoder(ModelConfig(audio_encoder="wav2vec2-base"))
+
+
+def test_weights_with_code_in_them_are_refused_and_the_code_is_not_run(tmp_path, hubert_folder):
+    class Attack:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'witness'}",)
+
+    folder = shutil.copytree(hubert_folder, tmp_path / "encoder")
+    (folder / "model.safetensors").unlink()
+    torch.save({"a": Attack()}, folder / "pytorch_model.bin")
+    with pytest.raises(BadInput, match="the weights of audio encoder .* cannot be read, and nothing in them was run"):
+        hubert(folder)
+    assert not (tmp_path / "witness").exists()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from a2f.export.render import Renderer
 
 CHROMIUM = Path("/usr/bin/chromium")
 SIZE, MOVES = 360, 50
+TOKEN = secrets.token_hex(16)
 CELL = f"""
 from a2f.animation import Animation
 from a2f.data import open_dataset
@@ -68,7 +71,7 @@ def address(tmp_path_factory) -> str:
     }
     settings = folder / "settings"
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1"]
-    options = ["--IdentityProvider.token=", "--ServerApp.password=", f"--ServerApp.root_dir={folder}"]
+    options = [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
     # no question about news on the page
     news = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     news.parent.mkdir(parents=True)
@@ -83,7 +86,7 @@ def address(tmp_path_factory) -> str:
                 break
             except OSError:
                 time.sleep(0.5)
-        yield f"{url}/lab/tree/viewer.ipynb?reset"
+        yield f"{url}/lab/tree/viewer.ipynb?reset&token={TOKEN}"
     finally:
         lab.terminate()
         lab.wait(20)
@@ -132,6 +135,12 @@ def picture(page) -> np.ndarray:
 
 def slider_at(page) -> int:
     return int(page.locator(".widget-slider .widget-readout").inner_text())
+
+
+def test_who_has_no_token_sees_nothing(address):
+    for path in ("api/contents", "api/kernels", "files/viewer.ipynb"):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"{address.partition('/lab/')[0]}/{path}", timeout=10)
 
 
 def test_fifty_moves_of_the_slider_end_at_the_right_picture(page, truth):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from pathlib import Path
 
 import torch
@@ -64,6 +65,7 @@ class HubertFeatures(AudioEncoder):
 
     def __init__(self, source: str | Path, final_norm: bool, normalise_waveform: bool) -> None:
         super().__init__()
+        from safetensors import SafetensorError
         from transformers import HubertModel, Wav2Vec2Model
 
         kinds = {"hubert": HubertModel, "wav2vec2": Wav2Vec2Model}
@@ -84,6 +86,13 @@ class HubertFeatures(AudioEncoder):
                 "config.json and weights as audio_encoder (hubert-large and wav2vec2-base may also lie in folders of "
                 "these names below the one that the environment variable A2F_MODELS names); the bundled encoder is "
                 f"called {BUNDLED!r}"
+            ) from None
+        except (pickle.UnpicklingError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
+            if isinstance(error, BadInput):
+                raise
+            raise BadInput(
+                f"the weights of audio encoder {source!s} cannot be read, and nothing in them was run "
+                f"({str(error).strip().splitlines()[0][:200]}); give a whole model in transformers' format"
             ) from None
         # transformers draws what the file lacks at random; masking, and with it its vector, is out of use here
         lacking = sorted(set(report["missing_keys"]) - {"masked_spec_embed"})
