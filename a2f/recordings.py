@@ -81,7 +81,7 @@ class Shard:
     def within(self) -> Shard:
         """Return this process' share of this one, where torchrun or `accelerate launch` started several."""
         place, count = launched()
-        return Shard((self.number - 1) * count + place + 1, self.count * count)
+        return Shard(self.number + self.count * place, self.count * count)
 
     def of(self, things: Sequence[Thing]) -> list[Thing]:
         """Return every `count`-th thing; no two shares of one list have one in common, and all together have all."""
