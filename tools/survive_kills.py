@@ -137,7 +137,8 @@ def _timeless(value: object) -> object:
 
 
 def _marks(paths: list[Path]) -> dict[Path, tuple[int, int]]:
-    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths if path.is_file()}
+    whole = [path for path in paths if path.is_file() and not path.name.startswith(PART)]
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in whole}
 
 
 def _leftovers(folder: Path) -> list[Path]:
