@@ -160,6 +160,7 @@ def test_what_is_there_is_kept_until_sound_model_style_face_or_force_ask_for_it_
         return out.stat().st_ino != before  # a file written whole or not at all is another file
 
     def set_weights(folder):
+        (folder / "finished.json").unlink()  # which says that these are not the weights of its run
         tensors = load_file(folder / "best.safetensors")
         save_file(tensors | {"data_mean": tensors["data_mean"] + 1}, folder / "best.safetensors")
 
@@ -212,8 +213,8 @@ def test_templates_that_cannot_be_used_are_refused_by_name(tmp_path, tiny_run, i
     for name, error, named in (
         ("nothing.obj", MissingData, "nothing.obj is not a file.*30 vertices"),
         ("broken.obj", BadInput, "broken.obj"),
-        ("broken.npy", BadInput, "broken.npy cannot be read"),
-        ("empty.npy", BadInput, "empty.npy cannot be read"),
+        ("broken.npy", BadInput, "broken.npy is not a whole .npy file of numbers"),
+        ("empty.npy", BadInput, "empty.npy is not a whole .npy file of numbers"),
         ("small.npy", BadInput, r"small.npy has shape \(29, 3\)"),
         ("frames.npy", BadInput, r"frames.npy has shape \(2, 30, 3\), expected \(30, 3\)"),
         ("words.npy", BadInput, "words.npy holds no array of numbers"),
