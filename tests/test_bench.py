@@ -142,7 +142,7 @@ def written(tmp_path_factory) -> dict:
 
 
 def test_the_file_holds_every_part_size_and_length(written):
-    assert written["quick"] and written["parts"] == ["training", "inference", "runtimes", "export", "f-dtw"]
+    assert written["quick"] and written["parts"] == ["training", "inference", "runtimes", "long", "export", "f-dtw"]
     assert ratios.sizes(written) == [size.vertices for size in QUICK.sizes]
     assert ratios.lengths(written) == list(QUICK.seconds)
     sizes, lengths = len(QUICK.sizes), len(QUICK.seconds)
@@ -151,20 +151,31 @@ def test_the_file_holds_every_part_size_and_length(written):
         "training": 3 * sizes,
         "inference": 3 * lengths + 9 * sizes * lengths,
         "runtimes": 3 * lengths if all(written["packages"].values()) else 0,
+        "long": 5,
         "export": 2 * sizes * lengths,
-        "f-dtw": 2 * sizes * lengths,
+        "f-dtw": 2 * sizes,
     }
     for row in written["rows"]:
-        assert 0 < row["least"] <= row["median"] and len(row["repeats"]) == QUICK.repeats
+        assert 0 < row["least"] <= row["median"]
+        assert len(row["repeats"]) == (1 if row["part"] == "long" else QUICK.repeats)
         assert 0 <= row["others"] <= 1
     assert written["machine"]["threads"] == 1 and written["machine"]["before"]["copy"] > 0
 
 
 def test_the_table_has_a_line_a_row(written):
-    text = as_text(written)
-    assert len(text.splitlines()) == 3 + len(written["rows"]) + len(written["summary"]["ratios"]) + len(
-        written["summary"]["faceformer"] + written["summary"]["runtimes"]
-    )
+    text, summary = as_text(written), written["summary"]
+    said = summary["ratios"] + summary["faceformer"] + summary["runtimes"] + summary["limits"]
+    assert len(text.splitlines()) == 3 + len(written["rows"]) + len(said)
+
+
+def test_a_limit_is_held_or_missed(written):
+    by_name = {row["what"]: row for row in written["summary"]["limits"]}
+    exact = by_name["pieces, windows of a pass at once: deviation from a pass at once"]
+    assert exact["holds"] and exact["value"] <= exact["most"] == 1e-4
+    slow = copy.deepcopy(written)
+    ratios.find(slow, part="long", step="live")["real_time_factor"] = 0.31
+    missed = [row["what"] for row in ratios.limits(slow) if not row["holds"]]
+    assert "live sound, time of a hop over its length" in missed
 
 
 def test_parts_add_up(written):

@@ -89,6 +89,19 @@ def interleaved(
     return found
 
 
+def once(call: Callable[[], object], memory: bool = False) -> Timing:
+    """Time one call that takes long enough to need no repeats; its memory is that of this same call."""
+    began, busy, others = time.perf_counter(), time.process_time(), _others()
+    held = None
+    if memory:
+        held = peak_memory(call)
+    else:
+        call()
+    seconds, busy = time.perf_counter() - began, time.process_time() - busy
+    share = (_others() - others) / (seconds * psutil.cpu_count())
+    return Timing((seconds,), (busy,), min(max(share, 0.0), 1.0), 0.0, held)
+
+
 def peak_memory(call: Callable[[], object]) -> float | None:
     """Return the most memory in MB that a call held beyond what was held before it; None where that is not known.
 
@@ -96,6 +109,7 @@ def peak_memory(call: Callable[[], object]) -> float | None:
     """
     reset = _PROCESS / "clear_refs"
     if not reset.exists():
+        call()
         return None
     gc.collect()  # what is let go of during the call would be taken off
     libc = ctypes.CDLL(None)

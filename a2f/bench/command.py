@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--parts",
         nargs="+",
         metavar="PART",
-        help="training, inference, runtimes, export, f-dtw; all of them by default",
+        help="training, inference, runtimes, long, export, f-dtw; all of them by default",
     )
 
 

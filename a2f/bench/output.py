@@ -34,18 +34,21 @@ def export(size: Size, seconds: float, setting: Setting) -> tuple[dict[str, Timi
         return found, {"glb": glb.stat().st_size, "npz": npz.stat().st_size}
 
 
-def warping(size: Size, seconds: float, setting: Setting) -> dict[str, Timing]:
-    """Time F-DTW of two sequences of T frames over all N vertices; the plain path is scaled from `ROWS` rows."""
-    frames = round(seconds * size.fps)
-    first, second = (draw(frames, size.vertices, 3, seed=seed).numpy() for seed in (0, 1))
-    rows = min(ROWS, frames)
+def warping(size: Size, setting: Setting) -> tuple[dict[str, Timing], float]:
+    """Time F-DTW of two sequences over all N vertices, and return by how much it differs from the definition.
+
+    The plain path and the difference, relative to the distances, are those of `ROWS` rows; its time is scaled to all.
+    """
+    first, second = (draw(setting.warped, size.vertices, 3, seed=seed).numpy() for seed in (0, 1))
+
+    def plain() -> np.ndarray:
+        return np.stack([np.sqrt(np.square(second - face).sum(-1)).mean(-1) for face in first[:ROWS]])
+
     found = interleaved(
-        {
-            "a2f": lambda: dtw(frame_distances(first, second)),
-            "reference": lambda: [np.sqrt(np.square(second - face).sum(-1)).mean(-1) for face in first[:rows]],
-        },
-        setting.repeats,
+        {"a2f": lambda: dtw(frame_distances(first, second)), "reference": plain}, setting.repeats, memory=True
     )
-    plain = found["reference"]
-    scaled = (tuple(value * frames / rows for value in values) for values in (plain.seconds, plain.busy))
-    return found | {"reference": Timing(*scaled, plain.others, plain.operations)}
+    exact = np.stack([np.sqrt(np.square(second.astype(np.float64) - face).sum(-1)).mean(-1) for face in first[:ROWS]])
+    apart = float(np.abs(frame_distances(first[:ROWS], second) / exact - 1).max())
+    rows, plain_timing = setting.warped / ROWS, found["reference"]
+    scaled = (tuple(value * rows for value in values) for values in (plain_timing.seconds, plain_timing.busy))
+    return found | {"reference": Timing(*scaled, plain_timing.others, plain_timing.operations)}, apart

@@ -34,7 +34,7 @@ def sizes(bench: Mapping[str, Any]) -> list[int]:
 
 def lengths(bench: Mapping[str, Any]) -> list[float]:
     """Return the seconds of speech that were timed."""
-    return sorted({row["speech"] for row in bench["rows"] if row["speech"] is not None})
+    return sorted({row["speech"] for row in bench["rows"] if row["speech"] is not None and row["part"] != "long"})
 
 
 @dataclass(frozen=True)
@@ -139,16 +139,19 @@ def training_ratios(bench: Mapping[str, Any]) -> list[Ratio]:
     return found
 
 
-def projection_ratios(bench: Mapping[str, Any]) -> list[Ratio]:
-    """Return how many times a2f's time for template + alpha W^T z the plain one takes, at the longest speech."""
+def synthesis_ratios(bench: Mapping[str, Any]) -> list[Ratio]:
+    """Return how many times a2f's time the plain way takes behind the audio encoder, at the longest speech."""
     longest = max(lengths(bench))
     found = []
     for vertices in sizes(bench):
-        plain, ours = (
-            find(bench, part="inference", step="projection", method=method, vertices=vertices, speech=longest)["median"]
-            for method in ("reference", "a2f")
-        )
-        found.append(Ratio("projection", vertices, plain / ours, PROJECTION.get(vertices)))
+        for what, step, method, wanted in (
+            ("projection", "projection", "a2f", PROJECTION.get(vertices)),
+            ("projection into memory used again", "projection", "a2f, memory used again", None),
+            ("decoder with folded norms", "decoder", "a2f", None),
+        ):
+            place = {"part": "inference", "step": step, "vertices": vertices, "speech": longest}
+            plain, ours = (find(bench, **place, method=name)["median"] for name in ("reference", method))
+            found.append(Ratio(what, vertices, plain / ours, wanted))
     return found
 
 
@@ -178,15 +181,54 @@ def runtime_ratios(bench: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+# The most that a measurement of these parts may be.
+PIECES_MB, PIECES, LIVE = 300.0, 1e-4, 0.3  # MB above those of short sound; of the motion; of real time
+WARPING, WARPING_MB, WARPED = 8.0, 250.0, 1e-6  # seconds, MB and relative, at the vertices below
+WARPED_VERTICES = 23_370
+
+
+def limits(bench: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what must stay below a bound, and where it does not: long and live sound, F-DTW."""
+    found = []
+
+    def add(what: str, value: float | None, most: float | None, unit: str = "") -> None:
+        if value is not None:
+            found.append({"what": what, "value": value, "unit": unit, "most": most,
+                          "holds": most is None or value <= most})  # fmt: skip
+
+    if "long" in bench["parts"]:
+        pieces = [row for row in bench["rows"] if row["step"] == "pieces"]
+        short, long = min(pieces, key=lambda row: row["speech"]), max(pieces, key=lambda row: row["speech"])
+        more = None if long["memory_mb"] is None else long["memory_mb"] - short["memory_mb"]
+        add(f"{long['speech']:g} s in pieces, memory above that of {short['speech']:g} s", more, PIECES_MB, "MB")
+        for row in bench["rows"]:
+            if row["step"] == "pieces against a pass at once":
+                most = PIECES if row["method"].startswith("windows") else None
+                add(f"pieces, {row['method']}: deviation from a pass at once", row["deviation"], most)
+        live = find(bench, part="long", step="live")
+        add("live sound, time of a hop over its length", live["real_time_factor"], LIVE)
+        add("live sound, deviation from a pass at once", live["deviation"], None)
+        add("live sound, latency", live["latency"], None, "s")
+    if "f-dtw" in bench["parts"]:
+        for vertices in sizes(bench):
+            row, bounded = find(bench, part="f-dtw", method="a2f", vertices=vertices), vertices == WARPED_VERTICES
+            name = f"F-DTW, {row['step']}, {vertices:,} vertices"
+            add(f"{name}: time", row["median"], WARPING if bounded else None, "s")
+            add(f"{name}: memory", row["memory_mb"], WARPING_MB if bounded else None, "MB")
+            add(f"{name}: difference from the definition", row["deviation"], WARPED)
+    return found
+
+
 def summary(bench: Mapping[str, Any]) -> dict[str, Any]:
     """Return all ratios that the bench's parts allow, ready for JSON."""
     ratios: Sequence[Ratio] = []
     if "training" in bench["parts"]:
         ratios = [*ratios, *training_ratios(bench)]
     if "inference" in bench["parts"]:
-        ratios = [*ratios, *projection_ratios(bench)]
+        ratios = [*ratios, *synthesis_ratios(bench)]
     found = {
         "ratios": [asdict(ratio) | {"holds": ratio.holds} for ratio in ratios],
+        "limits": limits(bench),
         "faceformer": speech_ratios(bench) if "inference" in bench["parts"] else [],
     }
     return found | ({"runtimes": runtime_ratios(bench)} if "runtimes" in bench["parts"] else {})

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
-from a2f.bench import inference, machine, output, runtimes, training
+from a2f.bench import inference, long, machine, output, runtimes, training
 from a2f.bench.clock import Timing
 from a2f.bench.setting import FULL, QUICK, Size, audio_dim, encoders
 from a2f.determinism import one_thread
 from a2f.errors import BadInput
 from a2f.origin import commit, versions
 
-PARTS = ("training", "inference", "runtimes", "export", "f-dtw")
+PARTS = ("training", "inference", "runtimes", "long", "export", "f-dtw")
 
 
 @one_thread()
@@ -27,7 +27,7 @@ def measure(
     ----------
     quick : bool
         Small networks and meshes: whether it works, not how fast.
-    parts : collection of {"training", "inference", "runtimes", "export", "f-dtw"}
+    parts : collection of {"training", "inference", "runtimes", "long", "export", "f-dtw"}
         "runtimes" has no rows where OpenVINO or NNCF is not installed; ``packages`` tells which is.
     report : callable
         Is told what comes next.
@@ -80,7 +80,16 @@ def measure(
     for run in runtimes.runs(setting, report) if "runtimes" in parts and all(packages.values()) else ():
         more = {"deviation": run.deviation, "once": run.once}
         keep("runtimes", run.encoder, run.runtime, run.timing, None, run.seconds, **more)
+    if "long" in parts:
+        report("long and live sound")
+        for one in long.animations(setting):
+            keep("long", one.step, one.method, one.timing, None, one.seconds, **one.more)
     for size in setting.sizes:
+        if "f-dtw" in parts:
+            report(f"F-DTW, {size.vertices} vertices")
+            found, apart = output.warping(size, setting)
+            for method, timing in found.items():
+                keep("f-dtw", f"{setting.warped} frames", method, timing, size, None, deviation=apart)
         for seconds in setting.seconds:
             what = f"{size.vertices} vertices, {seconds:g} s"
             if "inference" in parts:
@@ -93,10 +102,6 @@ def measure(
                 found, written = output.export(size, seconds, setting)
                 for step, timing in found.items():
                     keep("export", step, "a2f", timing, size, seconds, bytes=written[step])
-            if "f-dtw" in parts:
-                report(f"F-DTW, {what}")
-                for method, timing in output.warping(size, seconds, setting).items():
-                    keep("f-dtw", "all vertices", method, timing, size, seconds)
     return {
         "quick": quick,
         "parts": [part for part in PARTS if part in parts],

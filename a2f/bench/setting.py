@@ -52,6 +52,10 @@ class Setting:
         HuBERT-large's settings that are changed, for a small stand-in.
     repeats : int or None
         None: as many as `clock.interleaved` finds right.
+    lengths : tuple of float
+        Seconds of sound that are animated piece by piece: short, to be compared with a pass at once, and long.
+    warped : int
+        Frames of both sequences of F-DTW.
     product, copied : int
         Rows of the square matrix product, and bytes of the copy, that rate the machine.
     """
@@ -63,6 +67,8 @@ class Setting:
     config: Config = RELEASE
     encoder: dict = field(default_factory=dict)
     repeats: int | None = None
+    lengths: tuple[float, float, float] = (10.0, 120.0, 1800.0)
+    warped: int = 300
     product: int = 2048
     copied: int = 256 * 2**20
 
@@ -78,6 +84,8 @@ QUICK = Setting(
     encoder={"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
              "conv_dim": (16,) * 7, "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2},
     repeats=3,
+    lengths=(1.0, 6.0, 8.0),
+    warped=20,
     product=256,
     copied=2**20,
 )  # fmt: skip

@@ -39,6 +39,9 @@ def as_text(bench: Mapping[str, Any]) -> str:
             f"{row['encoder']} by {row['runtime']}, {row['speech']:g} s: {row['value']:.2f} times as fast as by torch, "
             f"features {row['deviation']:.1e} from torch's{wanted}"
         )
+    for row in bench["summary"]["limits"]:
+        wanted = "" if row["most"] is None else f" (at most {row['most']:g}: {_word(row['holds'])})"
+        lines.append(f"{row['what']}: {row['value']:.3g} {row['unit']}".rstrip() + wanted)
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""The paper's model with its decoder's batch norms folded into the convolutions before them, to be used, not trained."""
+"""The paper's model with the batch norms of its decoder folded into the convolutions, to be used, not trained."""
 
 from __future__ import annotations
 
