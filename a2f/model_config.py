@@ -6,6 +6,7 @@ Each is a frozen dataclass, validated when it is made. Its `method` names the ne
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -30,7 +31,9 @@ def check(owner: Any, name: str, fits: bool, expected: str) -> None:
 def positive(owner: Any, *names: str) -> None:
     for name in names:
         value = getattr(owner, name)
-        check(owner, name, isinstance(value, (int, float)) and 0 < value < math.inf, "a positive number")
+        # whole numbers have no end, floats have
+        fits = isinstance(value, (int, float)) and 0 < value <= sys.float_info.max
+        check(owner, name, fits, "a positive number")
 
 
 def count(owner: Any, *names: str) -> None:

@@ -92,12 +92,20 @@ def _sequences(entity: Path) -> list[_Sequence]:
         if folder.is_dir() and (folder.name.startswith(PREFIX) or folder.name == NEUTRAL):
             with os.scandir(folder) as entries:
                 files = {
-                    int(entry.name[:-4]): (Path(entry.path), entry.stat().st_size)
+                    int(entry.name[:-4]): (Path(entry.path), _size(entry))
                     for entry in entries
                     if re.fullmatch(r"\d+\.bin", entry.name)
                 }
             found.append(_Sequence(entity, folder.name, files))
     return found
+
+
+def _size(entry: os.DirEntry) -> int:
+    """Return a frame's size in bytes; 0 for a link that leads nowhere, which is then a frame without vertices."""
+    try:
+        return entry.stat().st_size
+    except OSError:
+        return 0
 
 
 def _num_vertices(root: Path, sequences: Sequence[_Sequence]) -> int:

@@ -161,11 +161,14 @@ def make(rng: np.random.Generator, folder: Path) -> Case:
     name = LAYOUTS[layout][0]
     root = linked_copy(whole(folder.parent, layout), folder / "data")
     kinds = sorted({path.suffix for path in files_of(root)})
+    whole_ones = set(files_of(root))
     for _ in range(int(rng.integers(1, 4))):
         kind = pick(rng, kinds)  # a kind first, else most would be frames
-        paths = [path for path in files_of(root) if path.suffix == kind]
+        paths = sorted(path for path in whole_ones if path.suffix == kind)
         if paths:
-            _spoil(rng, pick(rng, paths), folder / "witness")
+            path = pick(rng, paths)
+            whole_ones.remove(path)
+            _spoil(rng, path, folder / "witness")
 
     def read() -> None:
         try:

@@ -115,7 +115,7 @@ def make_state(rng: np.random.Generator, folder: Path) -> Case:
         data = buffer.getvalue()
     else:
         torch.save(state, buffer)
-        data = damaged(rng, buffer.getvalue())
+        data = buffer.getvalue() if kind > 0.9 else damaged(rng, buffer.getvalue())
     path = folder / "state.pt"
     replace(path, data)
 
