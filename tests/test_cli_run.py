@@ -12,6 +12,7 @@ from a2f.animation import Animation
 from a2f.audio import read_audio, resample, write_wav
 from a2f.cli import main
 from a2f.data import open_dataset
+from a2f.export.render import ensure_rendering
 from a2f.export.video import probe_mp4
 from a2f.files import read_json
 from a2f.observations import mouth_opening
@@ -56,6 +57,7 @@ def test_evaluate_prints_and_writes_the_errors_of_every_test_clip(run, tmp_path,
 
 
 def test_animate_gives_a_film_with_sound_and_the_vertices_behind_it(run, wav, tmp_path, capsys):
+    ensure_rendering()
     out = tmp_path / "films"
     assert main(["animate", str(wav), "--out", str(out), "--checkpoint", str(run)]) == 0
     assert f"written: {out / 'my speech.mp4'}" in capsys.readouterr().out

@@ -15,6 +15,7 @@ from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 from a2f import notebooks as nb
+from a2f.execute import kernel_folders
 from a2f.ratings import CRITERIA
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -79,6 +80,15 @@ class Kernel:
 
     def value(self, expression: str):
         return json.loads(self.run(f"import json as _json; print(_json.dumps({expression}))"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_folders(tmp_path_factory) -> Iterator[None]:
+    """Kernels keep out of the home, which need not be writable."""
+    with kernel_folders(tmp_path_factory.mktemp("caches")) as folders, pytest.MonkeyPatch.context() as patched:
+        for name, value in folders.items():
+            patched.setenv(name, value)
+        yield
 
 
 @contextmanager

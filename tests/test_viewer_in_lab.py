@@ -21,7 +21,7 @@ from PIL import Image
 
 from a2f.animation import Animation
 from a2f.data import open_dataset
-from a2f.export.render import Renderer
+from a2f.export.render import Renderer, ensure_rendering
 
 CHROMIUM = Path("/usr/bin/chromium")
 SIZE, MOVES = 360, 50
@@ -58,6 +58,7 @@ def address(tmp_path_factory) -> str:
     if not CHROMIUM.is_file():
         pytest.skip(f"no {CHROMIUM}: JupyterLab is looked at in Chromium")
     pytest.importorskip("playwright", reason="playwright drives the browser")
+    ensure_rendering()
     folder = tmp_path_factory.mktemp("lab")
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
     cells = (PROBE, CELL, "print(len(seen - {main}), 'foreign threads called back')")
@@ -69,6 +70,7 @@ def address(tmp_path_factory) -> str:
     environment = {
         name: value for name, value in os.environ.items() if name not in ("A2F_STATIC", "A2F_NOTEBOOK", "CI")
     }
+    environment["HOME"] = str(tmp_path_factory.mktemp("home"))  # the lab keeps its state there, if it may
     settings = folder / "settings"
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1"]
     options = [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
