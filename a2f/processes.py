@@ -28,6 +28,12 @@ def launched() -> tuple[int, int]:
         If one is there without the other, or they do not fit.
     """
     found = {name: os.environ.get(name) for name in ("RANK", "WORLD_SIZE")}
+    if found["WORLD_SIZE"] is None and {"ACCELERATE_USE_CPU", "MASTER_PORT"} <= set(os.environ):
+        # without it, what was meant to be shared would be done once by one process and nobody would know
+        raise BadInput(
+            "`accelerate launch` was asked for several processes on CPUs, of which it starts one; start them with "
+            "torchrun, or with `accelerate launch --multi_gpu`, which runs on CPUs too"
+        )
     if found["WORLD_SIZE"] in (None, "1"):
         return 0, 1
     try:

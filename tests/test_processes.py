@@ -121,6 +121,14 @@ def test_an_environment_that_names_no_place_is_refused(rank, monkeypatch):
         launched()
 
 
+def test_a_launcher_that_starts_fewer_processes_than_asked_for_is_found_out(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    for name in ("ACCELERATE_USE_CPU", "MASTER_PORT"):  # what `accelerate launch --cpu --num_processes 2` leaves
+        monkeypatch.setenv(name, "1")
+    with pytest.raises(BadInput, match="of which it starts one; start them with torchrun"):
+        launched()
+
+
 def test_shares_follow_each_other_and_differ_by_one_at_most():
     for length in range(9):
         for count in (1, 2, 3, 8):
