@@ -100,10 +100,11 @@ def make_state(rng: np.random.Generator, folder: Path) -> Case:
     """Return the state of an interrupted run: damaged, of another run, or with code in it."""
     import torch
 
-    from a2f.runs import _read_state
+    from a2f.runs import _digest, _read_state
 
     state = {"model": {"w": torch.zeros(3)}, "encoder": None, "optimizer": {"state": {}, "param_groups": []},
              "epoch": 1, "history": [{"epoch": 1}], "best": 0.5}  # fmt: skip
+    state["sha256"] = _digest(state)
     buffer = io.BytesIO()
     kind = rng.random()
     if kind < 0.3:
@@ -111,7 +112,9 @@ def make_state(rng: np.random.Generator, folder: Path) -> Case:
                    _use_new_zipfile_serialization=bool(rng.random() < 0.7))  # fmt: skip
         data = buffer.getvalue()
     elif kind < 0.5:
-        torch.save(pick(rng, ([], 3, {"model": 1}, {key: None for key in state}, "x")), buffer)
+        odd = ([], 3, {"model": 1}, {key: None for key in state}, "x", state | {"model": {"w": 3, 4: None}})
+        odd += (state | {"history": [{1: (2, None)}, np.float64(1)]}, state | {"optimizer": {"state": {0: "x"}}})
+        torch.save(pick(rng, odd), buffer)
         data = buffer.getvalue()
     else:
         torch.save(state, buffer)
