@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from a2f.seen_claims import runtime_claim, seen_claims
 from a2f.verdicts import NAMES, against_baselines, apart, change, named, row_of, verdict
 
 STUDIED = "synthetic demo corpus"  # what notebooks 10 and 12 are about, whatever data set they are given
@@ -18,6 +19,9 @@ def build_claims(
     sparsity: Mapping[str, list[Mapping]],
     features: Mapping[str, Any],
     measured: Mapping[str, Any],
+    qualitative: Mapping[str, Any],
+    styles: Mapping[str, Any],
+    runtime: Mapping[str, Any] | None,
     data: str,
 ) -> list[dict[str, str]]:
     """Return every claim that this companion looks at, with evidence and verdict.
@@ -36,6 +40,10 @@ def build_claims(
         The audio features of section 4.4 (notebook 10).
     measured : mapping
         What Table 1 measures (notebook 12).
+    qualitative, styles : mapping
+        What was seen at single sounds (notebook 07) and in many styles (notebook 08).
+    runtime : mapping or None
+        The stored measurement of notebook 09, if there is one.
     data : str
         On which data all this was measured but the studies behind `features` and `measured`.
 
@@ -179,14 +187,8 @@ def build_claims(
             + ("" if all(beaten.values()) else f", not on {named(beaten, False)}"),
             "holds" if all(beaten.values()) else "holds in part" if any(beaten.values()) else "does not hold",
         ),
-        claim(
-            "One second of animation takes 0.007 s, FaceFormer 0.1 s",
-            "5.2",
-            "00_quickstart",
-            "0.007 s on an RTX 3090",
-            "running time is not measured yet",
-            "not tested here",
-        ),
+        claim(*runtime_claim(runtime)),
+        *(claim(*one) for one in seen_claims(qualitative, styles)),
         claim(
             "People prefer its faces",
             "5.3, Fig. 5",

@@ -140,6 +140,40 @@ if full is not None:
 figure
 
 # %% [markdown]
+# ## Long and live sound, another runtime, F-DTW
+# What has to stay below a bound, by the shipped model and its encoder; and HuBERT-large by OpenVINO, which is an extra of this
+# package. Its int8 form deviates so that it may show, and random weights understate by how much, so `a2f animate` measures that
+# on your own sound.
+
+# %%
+for row in () if full is None else full["summary"]["limits"]:
+    bound = "" if row["most"] is None else f", at most {row['most']:g} was wanted: {'holds' if row['holds'] else 'missed'}"
+    print(f"{row['what']:75s} {row['value']:8.3g} {row['unit']:2s}{bound}")
+for row in () if full is None else full["summary"].get("runtimes", ()):
+    bound = "" if row["wanted"] is None else f", at least {row['wanted']:g} was wanted: {'holds' if row['holds'] else 'missed'}"
+    print(f"{row['encoder']:>14s} by {row['runtime']:14s} {row['speech']:4g} s: {row['value']:5.2f} times as fast as by torch, "
+          f"features {row['deviation']:.0e} apart{bound}")  # fmt: skip
+session.save_result(
+    "runtime",
+    None if full is None else {"processor": machine["processor"], "ratio": PAPER_RATIO, "faceformer": rows},
+)
+
+# %% [markdown]
+# ## A thousand hours of speech
+# Recordings do not depend on each other, so that any number of processes may share them (the README says how). Then the bill is
+# arithmetic: seconds measured above, times the speech. Put in what a core-hour costs you.
+
+# %%
+from a2f.bench.hours import of_speech
+
+HOURS, CORES, PRICE = 1000, 128, 0.05  # of speech; at work; of a core-hour, in your currency
+for vertices in sizes(shown) if full is not None else ():
+    print(f"{vertices:,} vertices, {HOURS:,} hours of speech, files as npz")
+    for one in of_speech(full, vertices, HOURS):
+        print(f"   {one.name:32s} {one.core_hours:7,.0f} core-hours, {24 * one.days(CORES):5.1f} hours on {CORES} cores, "
+              f"{PRICE * one.core_hours:6,.0f} at {PRICE} a core-hour; {one.gigabytes:6,.0f} GB")  # fmt: skip
+
+# %% [markdown]
 # ## Check
 # The two ways that are timed compute the same: one objective, and one face. And the stored ratios are those of the
 # stored times.

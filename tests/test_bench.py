@@ -13,6 +13,7 @@ import torch
 import a2f
 from a2f.bench import command, ratios, reference
 from a2f.bench.clock import interleaved, peak_memory
+from a2f.bench.hours import of_speech
 from a2f.bench.machine import least_seconds
 from a2f.bench.rows import measure
 from a2f.bench.setting import QUICK, audio2face, draw, head, training_batch
@@ -235,3 +236,16 @@ def test_figures_show_every_size_and_method(written):
         plot_seconds({})
     with pytest.raises(BadInput, match="no training steps"):
         plot_training_step([])
+
+
+def test_hours_of_speech_cost_their_seconds(written):
+    vertices, speech = QUICK.sizes[0].vertices, QUICK.seconds[-1]
+    by_name = {one.name: one for one in of_speech(written, vertices, 1000)}
+    place = {"speech": speech, "vertices": vertices}
+    steps = ("decoder", "projection", "npz")
+    parts = [ratios.find(written, step=step, method="a2f", **place)["median"] for step in steps]
+    heard = ratios.find(written, part="inference", method="hubert-large", speech=speech)["median"]
+    assert by_name["hubert-large"].core_hours == pytest.approx(1000 * (heard + sum(parts)) / speech)
+    assert by_name["hubert-large"].days(24) == pytest.approx(by_name["hubert-large"].core_hours / 24 / 24)
+    size = ratios.find(written, step="npz", **place)["bytes"]
+    assert by_name["hubert-large"].gigabytes == pytest.approx(size / speech * 3.6e6 / 1e9)

@@ -56,8 +56,26 @@ def evidence():
                 "order_at_equal_rate": "above",
             },
         },
+        "qualitative": {
+            "unit": "mm",
+            "claims": [{"claim": "ours pouts more at w", "pairs": {"Ours - VOCA": [0.4, 0.1]}, "verdict": "holds"}],
+        },
+        "styles": {
+            "purity": {"value": 0.75, "chance": 0.09},
+            "distances": {"one style": 0.1, "two styles": 1.2, "the two nearest styles": 0.2},
+        },
+        "runtime": timed([1.0, 2.0], [5.0, 20.0]),
         "data": "synthetic demo corpus",
     }
+
+
+def timed(end_to_end, after_encoder):
+    rows = [
+        {"faceformer": name, "end_to_end": whole, "after_encoder": behind, "seconds_a_second": 0.3}
+        for name in ("FaceFormer as published", "FaceFormer, nothing done twice")
+        for whole, behind in zip(end_to_end, after_encoder, strict=True)
+    ]
+    return {"processor": "a processor", "ratio": 14.3, "faceformer": rows}
 
 
 def verdict(evidence, start):
@@ -144,3 +162,35 @@ def test_a_leak_is_one_where_an_interval_says_so(evidence):
 def test_the_mean_face_stands_or_falls_with_the_template_in_its_place(evidence, found, expected):
     evidence["measured"]["template"]["template subtracted, with template"] = changes(found)
     assert verdict(evidence, "Subtracting the mean face") == expected
+
+
+@pytest.mark.parametrize(
+    ("end_to_end", "after_encoder", "expected"),
+    [
+        ([14.5, 20.0], [20.0, 30.0], "holds"),
+        ([0.5, 15.0], [10.0, 12.0], "holds in part"),
+        ([0.5, 3.0], [4.0, 22.0], "holds in part"),
+        ([0.5, 3.0], [4.0, 12.0], "does not hold"),
+    ],
+)
+def test_the_ratio_of_times_holds_where_it_is_reached(evidence, end_to_end, after_encoder, expected):
+    evidence["runtime"] = timed(end_to_end, after_encoder)
+    assert verdict(evidence, "One second of animation") == expected
+
+
+def test_without_a_measurement_running_time_is_not_tested(evidence):
+    evidence["runtime"] = None
+    assert verdict(evidence, "One second of animation") == "not tested here"
+
+
+def test_what_pictures_show_keeps_its_verdict_and_its_interval(evidence):
+    (found,) = [claim for claim in build_claims(**evidence) if claim["section"] == "5.3, Fig. 4"]
+    assert found["claim"] == "Ours pouts more at w" and found["verdict"] == "holds"
+    assert found["here"] == "Ours over VOCA +0.40 ± 0.10 mm"
+
+
+def test_styles_differ_where_the_nearest_has_the_same(evidence):
+    assert verdict(evidence, "One utterance in several styles") == "holds"
+    evidence["styles"]["purity"]["value"] = 0.15
+    evidence["styles"]["distances"]["one style"] = None  # every style has one clip
+    assert verdict(evidence, "One utterance in several styles") == "does not hold"

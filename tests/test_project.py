@@ -43,7 +43,7 @@ FLOORS = [
     {"training", "animator"},
     {"animating", "styles"},
     {"evaluation"},
-    {"study", "comparison", "verdicts", "qualitative"},
+    {"study", "comparison", "verdicts", "qualitative", "seen_claims"},
     {"claims", "differences", "estimates"},
     {"origin", "parameters", "readme", "notebooks"},
     {"session", "execute", "studies", "reported", "ratings", "bench", "drift"},
