@@ -7,10 +7,11 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +119,18 @@ def _disk_named(path: str | os.PathLike, temporary: Path) -> Iterator[None]:
         raise
     except Exception as error:
         if reason := _disk_error(temporary, error):
+            with suppress(OSError):
+                os.truncate(temporary, 0)  # a library holds it open, and its room, as long as its error lives
             raise cannot_write(path, reason) from error
         raise
 
 
 def _disk_error(temporary: Path, error: Exception) -> OSError | None:
     """Return why the disk takes no more, if that is what stopped a writer."""
+    rust = re.search(r"\(os error (\d+)\)", str(error))  # as safetensors tells it, which leaves nothing half written
+    number = error.errno if isinstance(error, OSError) else int(rust[1]) if rust else None
+    if number in _DISK:
+        return OSError(number, os.strerror(number))
     try:
         with open(temporary, "ab", buffering=0) as file:
             if file.write(bytes(_PROBE)) == _PROBE:
@@ -132,7 +139,7 @@ def _disk_error(temporary: Path, error: Exception) -> OSError | None:
                 file.write(b"0")
     except OSError as found:
         return found
-    return error if isinstance(error, OSError) and error.errno in _DISK else None
+    return None
 
 
 def _refuse_non_finite(value: Any, where: str) -> None:
