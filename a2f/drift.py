@@ -9,7 +9,7 @@
 
 On one machine a run gives the same digits again. Another processor rounds otherwise, and training makes of that, step
 by step, at most what another seed makes. So a tolerance is a share of the value where something was trained, and close
-to rounding where nothing was; `TRAINED`, `GROWN` and `GIVEN` say how much and why.
+to rounding where nothing was; `TRAINED`, `LONG` and `GIVEN` say how much and why.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from a2f.files import read_json, write_json
 # than SSE4, as if on another processor: the smoke preset's 8 steps moved no number by more than 7e-5 of itself, a run
 # of notebook 10 at the budget of its study by 0.4 %.
 TRAINED = {"demo": 0.03, "smoke": 0.002}
-# Presets that train until roundings may have grown to another seed's worth: a number may move by what its seeds differ.
-GROWN = {"demo"}
+# Presets that train long: roundings may have grown to another seed's worth, so a number may move by what its seeds
+# differ, and the verdicts mean something and are compared too.
+LONG = {"demo"}
 # Of a number that is only computed, with room for another order of its sums.
 GIVEN = 1e-3
 # Below this a share is no measure: correlations near zero, shares of a few clips.
@@ -58,7 +59,7 @@ def reference(folder: Path, preset: str) -> dict[str, Any]:
     if origin["preset"] != preset:
         raise BadInput(f"{folder} is a run of preset {origin['preset']}, not of {preset}")
     kept = {name: origin[name] for name in ("preset", "dataset", "seed", "versions")}
-    return {**kept, "quantities": numbers, "verdicts": verdicts(folder)}
+    return {**kept, "quantities": numbers, "verdicts": verdicts(folder, preset)}
 
 
 def quantities(folder: Path, preset: str) -> dict[str, dict[str, float]]:
@@ -86,8 +87,10 @@ def quantities(folder: Path, preset: str) -> dict[str, dict[str, float]]:
     return found
 
 
-def verdicts(folder: Path) -> dict[str, str]:
-    """Return the verdict on every claim of a complete run."""
+def verdicts(folder: Path, preset: str) -> dict[str, str]:
+    """Return the verdict on every claim of a complete run; none where the preset trains too little for one."""
+    if preset not in LONG:
+        return {}
     return {claim["claim"]: claim["verdict"] for claim in read_json(folder / "figures" / "report.json")["claims"]}
 
 
@@ -95,7 +98,7 @@ def _numbers(folder: Path, preset: str) -> Iterator[tuple[str, float, float]]:
     """Yield name, value and the share of it that it may move by."""
 
     def trained(seeds: list[float], mean: float) -> float:
-        apart = (max(seeds) - min(seeds)) / mean if preset in GROWN else 0.0
+        apart = (max(seeds) - min(seeds)) / mean if preset in LONG else 0.0
         return max(TRAINED[preset], apart)
 
     def stored(figure: str) -> Any:
@@ -131,29 +134,24 @@ def compare(folder: Path, reference: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``compared``, ``equal`` (to the last digit) and ``within`` (not equal, but in tolerance) count; ``moved`` lists
-        what lies beyond: ``name``, ``reference``, ``here`` and ``tolerance``, None for a verdict. What only one of the
-        two has is moved as well, with None for the other.
+        what lies beyond: ``name``, ``reference``, ``here`` (None if it is gone) and ``tolerance`` (None for a verdict);
+        ``new`` names what the reference does not have.
     """
-    here = quantities(folder, reference["preset"])
-    known, equal, within, moved = reference["quantities"], 0, 0, []
-    for name in [*known, *(name for name in here if name not in known)]:
-        first, second = (side[name]["value"] if name in side else None for side in (known, here))
-        tolerance = known[name]["tolerance"] if name in known else None
-        if first == second:
+    here = {name: entry["value"] for name, entry in quantities(folder, reference["preset"]).items()}
+    here |= {f"verdict: {name}": found for name, found in verdicts(folder, reference["preset"]).items()}
+    known = {name: (entry["value"], entry["tolerance"]) for name, entry in reference["quantities"].items()}
+    known |= {f"verdict: {name}": (found, None) for name, found in reference["verdicts"].items()}
+    equal, within, moved = 0, 0, []
+    for name, (value, tolerance) in known.items():
+        found = here.get(name)
+        if found == value:
             equal += 1
-        elif None not in (first, second) and abs(first - second) <= tolerance:
+        elif found is not None and tolerance is not None and abs(found - value) <= tolerance:
             within += 1
         else:
-            moved.append({"name": name, "reference": first, "here": second, "tolerance": tolerance})
-    known, here = reference["verdicts"], verdicts(folder)
-    for name in [*known, *(name for name in here if name not in known)]:
-        if known.get(name) == here.get(name):
-            equal += 1
-        else:
-            moved.append(
-                {"name": f"verdict: {name}", "reference": known.get(name), "here": here.get(name), "tolerance": None}
-            )
-    return {"compared": equal + within + len(moved), "equal": equal, "within": within, "moved": moved}
+            moved.append({"name": name, "reference": value, "here": found, "tolerance": tolerance})
+    new = [name for name in here if name not in known]
+    return {"compared": len(known), "equal": equal, "within": within, "moved": moved, "new": new}
 
 
 def described(found: Mapping[str, Any]) -> str:
@@ -165,8 +163,10 @@ def described(found: Mapping[str, Any]) -> str:
     for entry in found["moved"]:
         allowed = "" if entry["tolerance"] is None else f" (tolerance {entry['tolerance']:.3g})"
         first, second = (
-            "not there" if value is None else value if isinstance(value, str) else f"{value:.4g}"
+            "gone" if value is None else value if isinstance(value, str) else f"{value:.4g}"
             for value in (entry["reference"], entry["here"])
         )
         lines.append(f"  moved: {entry['name']}: {first} in the reference, {second} here{allowed}")
+    if found["new"]:
+        lines.append(f"  not in the reference yet: {', '.join(found['new'])}")
     return "\n".join(lines) + "\n"

@@ -64,7 +64,7 @@ def neutral(value: float):
 
 def test_a_run_is_equal_to_itself(run):
     found = drift.compare(run, drift.reference(run, "smoke"))
-    assert found == {"compared": 17, "equal": 17, "within": 0, "moved": []}
+    assert found == {"compared": 16, "equal": 16, "within": 0, "moved": [], "new": []}
     assert "0 beyond it" in drift.described(found)
 
 
@@ -85,7 +85,7 @@ def test_a_trained_number_may_move_by_a_seeds_worth_and_a_computed_one_by_roundi
     change(run, figure, edit)
     found = drift.compare(run, reference)
     assert (found["within"], len(found["moved"])) == ((1, 0) if within else (0, 1))
-    assert found["compared"] == 17
+    assert found["compared"] == 16
 
 
 def test_where_training_is_long_a_number_may_move_as_far_as_its_seeds_lie_apart(run):
@@ -101,21 +101,24 @@ def test_the_picture_of_t_sne_is_not_compared(run):
     assert not drift.compare(run, reference)["moved"]
 
 
-def test_a_verdict_that_turns_is_told_with_both(run):
-    reference = drift.reference(run, "smoke")
+def test_a_verdict_that_turns_is_told_with_both_where_training_is_long_enough_for_one(run):
+    change(run, "report", lambda n: n["origin"].update(preset="demo"))
+    reference = drift.reference(run, "demo")
     change(run, "report", lambda n: n["claims"][0].update(verdict="undecided"))
-    assert "moved: verdict: it works: holds in the reference, undecided here\n" in drift.described(
-        drift.compare(run, reference)
-    )
+    shown = drift.described(drift.compare(run, reference))
+    assert "moved: verdict: it works: holds in the reference, undecided here\n" in shown
+    assert not drift.compare(run, {**reference, "preset": "smoke", "verdicts": {}})["moved"]
 
 
-def test_what_only_one_of_the_two_has_is_told(run):
+def test_what_is_gone_has_moved_and_what_is_new_is_told(run):
     reference = drift.reference(run, "smoke")
     less = copy.deepcopy(reference)
     del less["quantities"]["fig3_region_graph/mouth-chin"]
-    assert "not there in the reference, 0.34 here" in drift.described(drift.compare(run, less))
+    found = drift.compare(run, less)
+    assert not found["moved"] and found["new"] == ["fig3_region_graph/mouth-chin"]
+    assert "not in the reference yet: fig3_region_graph/mouth-chin\n" in drift.described(found)
     change(run, "fig3_region_graph", lambda n: n.pop("mouth-chin"))
-    assert "0.34 in the reference, not there here" in drift.described(drift.compare(run, reference))
+    assert "0.34 in the reference, gone here" in drift.described(drift.compare(run, reference))
 
 
 def test_the_end_of_a_run_says_what_moved_and_keeps_it(run, tmp_path):
