@@ -25,7 +25,7 @@ from a2f.config import Config  # noqa: E402
 from a2f.errors import BadInput  # noqa: E402
 from a2f.reproduce import parse_parameters  # noqa: E402
 
-COUNT, SEED = 300, 0
+COUNT, SEED = 240, 0
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),

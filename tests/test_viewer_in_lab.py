@@ -140,7 +140,7 @@ def slider_at(page) -> int:
 
 
 def test_who_has_no_token_sees_nothing(address):
-    for path in ("api/contents", "api/kernels", "files/viewer.ipynb"):
+    for path in ("api/contents", "api/kernels", "api/sessions"):
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(f"{address.partition('/lab/')[0]}/{path}", timeout=10)
 
