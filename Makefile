@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce study publish test portability upgrade-check lint validate lab clean demo-model demo-voices
+.PHONY: help install reproduce study publish test faults fuzz audit portability upgrade-check lint validate lab clean demo-model demo-voices
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -25,6 +25,9 @@ unexport PYTHONPATH PYTHONHOME
 help:
 	@echo 'make reproduce [PRESET=demo|smoke] [SEED=0] [DATASET=demo DATA_ROOT=...] [ARGS=--fresh]   run all notebooks'
 	@echo 'make test        lint, unit tests, notebook tests'
+	@echo 'make faults      processes killed at random, and what is left of their work (about half an hour)'
+	@echo 'make fuzz        2,000 generated bad inputs, one after the other, to every reader (some minutes)'
+	@echo 'make audit       known weaknesses of the pinned packages (asks the index)'
 	@echo 'make portability   the same in an awkward place: odd path, nothing writable, one core, no 3D'
 	@echo 'make upgrade-check the tests with the newest packages that pyproject.toml allows: what moved, what failed'
 	@echo 'make study       the longer studies of notebooks 10 and 12 (one to three hours on 2 cores; goes on where it stopped)'
@@ -66,6 +69,15 @@ test: export MPLCONFIGDIR := $(CURDIR)/$(KEPT)/matplotlib
 PYTEST := -m pytest -rs -o cache_dir=$(KEPT)/pytest
 
 # The newest packages instead of the pinned ones, in build/upgrade/ (ARGS: --unit, --hold torch, names of tests).
+faults: $(STAMP)
+	@OMP_NUM_THREADS=1 "$(PY)" tools/survive_kills.py $(ARGS)
+
+fuzz: $(STAMP)
+	@OMP_NUM_THREADS=1 "$(PY)" tools/fuzz.py $(ARGS)
+
+audit: $(STAMP)
+	@"$(PY)" tools/audit.py
+
 upgrade-check: $(STAMP)
 	@"$(PY)" tools/upgrade_check.py $(ARGS)
 
