@@ -25,11 +25,11 @@ unexport PYTHONPATH PYTHONHOME
 help:
 	@echo 'make reproduce [PRESET=demo|smoke] [SEED=0] [DATASET=demo DATA_ROOT=...] [ARGS=--fresh]   run all notebooks'
 	@echo 'make test        lint, unit tests, notebook tests'
-	@echo 'make faults      processes killed at random, and what is left of their work (about half an hour)'
+	@echo 'make faults       processes killed at random, and what is left of their work (about half an hour)'
 	@echo 'make fuzz        2,000 generated bad inputs, one after the other, to every reader (some minutes)'
 	@echo 'make audit       known weaknesses of the pinned packages (asks the index)'
-	@echo 'make portability   the same in an awkward place: odd path, nothing writable, one core, no 3D'
-	@echo 'make upgrade-check the tests with the newest packages that pyproject.toml allows: what moved, what failed'
+	@echo 'make portability  the tests in an awkward place: odd path, nothing writable, one core, no 3D'
+	@echo 'make upgrade-check  the tests with the newest packages that pyproject.toml allows: what moved, what failed'
 	@echo 'make study       the longer studies of notebooks 10 and 12 (one to three hours on 2 cores; goes on where it stopped)'
 	@echo 'make lab         JupyterLab on this machine only'
 	@echo 'make validate    measure the demo corpus against the literature'
@@ -68,7 +68,6 @@ test: export HYPOTHESIS_STORAGE_DIRECTORY := $(KEPT)/hypothesis
 test: export MPLCONFIGDIR := $(CURDIR)/$(KEPT)/matplotlib
 PYTEST := -m pytest -rs -o cache_dir=$(KEPT)/pytest
 
-# The newest packages instead of the pinned ones, in build/upgrade/ (ARGS: --unit, --hold torch, names of tests).
 faults: $(STAMP)
 	@OMP_NUM_THREADS=1 "$(PY)" tools/survive_kills.py $(ARGS)
 
@@ -78,6 +77,7 @@ fuzz: $(STAMP)
 audit: $(STAMP)
 	@"$(PY)" tools/audit.py
 
+# The newest packages instead of the pinned ones, in build/upgrade/ (ARGS: --unit, --hold torch, names of tests).
 upgrade-check: $(STAMP)
 	@"$(PY)" tools/upgrade_check.py $(ARGS)
 
