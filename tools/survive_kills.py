@@ -107,7 +107,8 @@ def commands(sounds: Path) -> dict[str, Command]:
             lambda folder: [*A2F, "reproduce", "--preset", "smoke", "--only", "02", "04", "--out", str(folder)],
             lambda folder: [path for pattern in ("*/notebooks/*.state.json", "*/runs/*/finished.json", "*/runs/*/*.npz")
                             for path in folder.glob(pattern)],
-            lambda path: path.suffix != ".ipynb" and not path.name.endswith(".state.json"),
+            # executed notebooks and their records tell the time, and other libraries' caches are no results
+            lambda path: "caches" not in path.parts and not path.name.endswith((".ipynb", ".state.json")),
             processes=True,
         ),
     }  # fmt: skip
