@@ -45,7 +45,7 @@ def sound() -> torch.Tensor:
 def copied(tmp_path) -> Path:
     """The encoder's folder without the larger Whisper weights."""
     for name in ("ctc.safetensors", "ctc.json", "preprocessor_config.json"):
-        shutil.copy(FOLDER / name, tmp_path)
+        shutil.copyfile(FOLDER / name, tmp_path / name)  # not its permissions: the package may be read-only
     return tmp_path
 
 

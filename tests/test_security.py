@@ -35,12 +35,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_state_with_code_in_it_is_refused_and_the_code_is_not_run(tmp_path, zipped):
+def test_a_state_with_code_in_it_is_refused_and_the_code_is_not_run(tmp_path, zipped, monkeypatch):
     import torch
 
     from a2f.runs import _read_state
 
-    witness, path = tmp_path / "witness", tmp_path / "state.pt"
+    monkeypatch.chdir(tmp_path)  # so that the attack reaches its witness whatever the folder is called
+    witness, path = Path("witness"), tmp_path / "state.pt"
     state = {"model": Call(os.system, f"touch {witness}"), "encoder": None, "optimizer": {}, "epoch": 1}
     torch.save(state, path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(BadInput, match=r"state.pt is damaged, and the run cannot go on from it; remove"):
@@ -50,13 +51,17 @@ def test_a_state_with_code_in_it_is_refused_and_the_code_is_not_run(tmp_path, zi
     assert witness.exists(), "the attack does not work where nobody guards"
 
 
-def test_weights_that_are_a_pickle_are_not_even_opened(tmp_path):
+def test_weights_that_are_a_pickle_are_not_even_opened(tmp_path, monkeypatch):
     from a2f.animator import load
 
-    witness = tmp_path / "witness"
+    monkeypatch.chdir(tmp_path)
+    witness = Path("witness")
     attack = pickle.dumps(Call(os.system, f"touch {witness}"))
-    model = shutil.copytree(ROOT / "a2f" / "assets" / "model", tmp_path / "model")
-    (model / "model.safetensors").unlink()
+    model = tmp_path / "model"
+    model.mkdir()
+    for file in (ROOT / "a2f" / "assets" / "model").iterdir():
+        if file.name != "model.safetensors":
+            shutil.copyfile(file, model / file.name)  # not its permissions: the package may be read-only
     for name in ("model.bin", "pytorch_model.bin", "best.pt", "model.pt", "best.pkl"):
         (model / name).write_bytes(attack)
     with pytest.raises(MissingData, match="best.safetensors is not there"):
