@@ -105,7 +105,8 @@ def commands(sounds: Path) -> dict[str, Command]:
         ),
         "reproduce": Command(
             lambda folder: [*A2F, "reproduce", "--preset", "smoke", "--only", "02", "04", "--out", str(folder)],
-            lambda folder: [path for pattern in ("*/notebooks/*.state.json", "*/runs/*/finished.json", "*/runs/*/*.npz")
+            lambda folder: [path for pattern in ("*/notebooks/*.state.json", "*/runs/*/finished.json",
+                                        "*/runs/features/*.npz")
                             for path in folder.glob(pattern)],
             # executed notebooks and their records tell the time, and other libraries' caches are no results
             lambda path: "caches" not in path.parts and not path.name.endswith((".ipynb", ".state.json")),
