@@ -95,6 +95,7 @@ class Batches:
         features: FeatureCache,
         waveforms: bool,
         processes: Processes | None = None,
+        first: int = 0,
     ) -> Iterator[Batch]:
         """Yield the batches of an epoch; an incomplete last one is left out.
 
@@ -108,6 +109,8 @@ class Batches:
             Give sound instead of features, for an encoder that is being trained.
         processes : Processes, optional
             Each yields its share of the same batches: together they draw what one draws.
+        first : int
+            Begin with this one: those before it are drawn, and not read.
         """
         rng, order = self._order(epoch)
         size = self.config.batch_size
@@ -121,6 +124,8 @@ class Batches:
             if self.config.style_source != "target":
                 style_frames = min(self.config.style_frames, *(clip.num_frames for clip in sources))
                 style_starts = [int(rng.integers(clip.num_frames - style_frames + 1)) for clip in sources]
+            if index < first:
+                continue
             clips, starts, sources, style_starts = clips[mine], starts[mine], sources[mine], style_starts[mine]
             target = clip_motion(model, clips, starts, frames)
             if self.config.style_source == "target":

@@ -99,6 +99,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--precision", default="float32", metavar="NAME", help="float32 (default) or bfloat16, if the machine has it"
     )
+    command.add_argument(
+        "--save-seconds", type=float, default=30.0, metavar="S",
+        help="write the state that a killed run goes on from so often (default: 30; 0: after every step)",
+    )  # fmt: skip
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     command.epilog = _TRAIN_MORE
     _add_data(command)

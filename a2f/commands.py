@@ -29,7 +29,13 @@ def train(options: argparse.Namespace) -> int:
     if main:
         _print_data(described(dataset))
     run = train(
-        config, dataset, options.out, seed=options.seed, device=options.device, precision=options.precision
+        config,
+        dataset,
+        options.out,
+        seed=options.seed,
+        device=options.device,
+        precision=options.precision,
+        save_seconds=options.save_seconds,
     )
     part()
     if main:

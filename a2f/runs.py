@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ class Run:
     processes: Processes
     precision: str
     objective: nn.Module | None = None  # model and learning encoder, as `_wrap` made one module of them
+    step: int = 0  # of the epoch that is under way, how many are taken; their losses, and what is drawn next
+    losses: list[float] = field(default_factory=list)
+    random: torch.Tensor | None = None
+    every: float = 30.0  # seconds after which the state is written within an epoch; 0 for each step
     saved: float = 0.0  # when the state was written, in seconds of the clock that `_save_state` reads
     saving: float = 0.0  # how many seconds that took
 
@@ -75,11 +79,27 @@ def write(run: Run, out: Path, config: Config, seed: int, validated: bool, bette
         for name in ("last", "best") if better else ("last",):
             save_model(run.model, out, config, name, seed, extra)
     write_json(out / HISTORY, run.history)
-    due = time.perf_counter() - run.saved > SHARE * run.saving
     # without a validation nobody has seen yet that the epoch left usable weights
-    if validated or (due and all(value.isfinite().all() for value in run.model.state_dict().values())):
+    if validated or (_due(run) and all(value.isfinite().all() for value in run.model.state_dict().values())):
         describe_model(run.model, out, config, seed)
         _save_state(run, out / STATE)
+
+
+def keep_step(run: Run, out: Path, config: Config, seed: int) -> None:
+    """Write the state within an epoch, where the last one is `run.every` seconds old or older.
+
+    It is left out where writing would take more than its share of the time, and where a weight is not finite: then the
+    last state is the one to go on from.
+    """
+    if _due(run, run.every) and all(value.isfinite().all() for value in run.model.state_dict().values()):
+        run.random = torch.get_rng_state()
+        describe_model(run.model, out, config, seed)
+        _save_state(run, out / STATE)
+
+
+def _due(run: Run, after: float = 0.0) -> bool:
+    passed = time.perf_counter() - run.saved
+    return not run.every or passed > max(after, SHARE * run.saving)
 
 
 def _save_state(run: Run, path: Path) -> None:
@@ -91,6 +111,9 @@ def _save_state(run: Run, path: Path) -> None:
         "epoch": run.epoch,
         "history": run.history,
         "best": run.best,
+        "step": run.step,
+        "losses": run.losses,
+        "random": run.random,
     }
     state["sha256"] = _digest(state)
     with atomic_path(path) as temporary:
@@ -138,7 +161,7 @@ def _read_state(path: Path) -> dict:
         told = str(error).partition(chr(10))[0][:200] or type(error).__name__
         raise BadInput(f"{damaged} ({told})") from None
     kinds = {"model": dict, "encoder": (dict, type(None)), "optimizer": dict, "epoch": int, "history": list}
-    kinds["best"] = float
+    kinds |= {"best": float, "step": int, "losses": list, "random": (torch.Tensor, type(None))}
     if not isinstance(state, dict) or any(not isinstance(state.get(key), kind) for key, kind in kinds.items()):
         raise BadInput(f"{damaged} (it holds something else than a run's state)")
     if state.pop("sha256", None) != _digest(state):
@@ -172,6 +195,7 @@ def restore(run: Run, path: Path) -> None:
         told = str(error).partition(chr(10))[0][:200]
         raise BadInput(f"{path} is not the state of this run ({told}); remove {path.parent} to train it anew") from None
     run.epoch, run.history, run.best = state["epoch"], state["history"], state["best"]
+    run.step, run.losses, run.random = state["step"], state["losses"], state["random"]
 
 
 def finish(run: Run, out: Path, seconds: float, steps: int) -> None:

@@ -26,7 +26,7 @@ from a2f.objective import Objective, thresholded
 from a2f.precision import check_precision, lower
 from a2f.processes import Processes, together, usable_device
 from a2f.proximal import threshold
-from a2f.runs import FINISHED, STATE, Run, finish, holds_finished_run, restore, unfreeze, write
+from a2f.runs import FINISHED, STATE, Run, finish, holds_finished_run, keep_step, restore, unfreeze, write
 from a2f.validation import validate
 
 SAMPLED = 1500  # training frames that a model sees before its first step
@@ -53,6 +53,7 @@ def train(
     progress: bool = True,
     device: str = "cpu",
     precision: str = "float32",
+    save_seconds: float = 30.0,
     on_epoch: Callable[[dict], None] | None = None,
 ) -> Path:
     """Train a model, or go on with one that was interrupted.
@@ -80,6 +81,9 @@ def train(
         Where model and encoder compute. A run may go on elsewhere; only on one CPU are its digits the same.
     precision : {"float32", "bfloat16"}
         Of convolutions and linear layers, see `a2f.precision`.
+    save_seconds : float
+        Within an epoch, the state that a killed run goes on from is written each time so many seconds have passed; 0
+        writes it after every step. Several processes write it after epochs only.
     on_epoch : callable, optional
         Is given each epoch's row of the history, in the main process.
 
@@ -91,13 +95,15 @@ def train(
     Raises
     ------
     BadInput
-        If `out` holds a run of another configuration or seed, another process trains there, the device is not there
-        or lacks the precision, or the batch is too small for the processes.
+        If `save_seconds` is negative, `out` holds a run of another configuration or seed, another process trains there,
+        the device is not there or lacks the precision, or the batch is too small for the processes.
     TrainingDiverged
         If the loss is not finite; the last checkpoint stays.
     CannotWrite
         If the disk is full or the folder read-only; the last checkpoint stays.
     """
+    if not save_seconds >= 0:
+        raise BadInput(f"save_seconds is {save_seconds}, expected 0 or more")
     out = Path(out)
     dataset = limit(dataset, config.data)
     where = usable_device(device)
@@ -106,7 +112,7 @@ def train(
     # a finished run is only read
     alone = alone_in(out, "training") if processes.main and not (out / FINISHED).is_file() else nullcontext()
     with alone:
-        _train(config, dataset, out, seed, cache, progress, where, precision, on_epoch, processes)
+        _train(config, dataset, out, seed, cache, progress, where, precision, save_seconds, on_epoch, processes)
     return out
 
 
@@ -119,6 +125,7 @@ def _train(
     progress: bool,
     where: torch.device,
     precision: str,
+    save_seconds: float,
     on_epoch: Callable[[dict], None] | None,
     processes: Processes,
 ) -> None:
@@ -143,9 +150,16 @@ def _train(
         dataset.topology.save(out / "topology.npz")
     _wrap(run, config)
     total = config.training.epochs * len(batches)
-    with tqdm(total=total, initial=run.epoch * len(batches), desc=out.name, unit="step", disable=not progress) as bar:
+    run.every, run.saved = save_seconds, time.perf_counter()
+
+    def keep() -> None:
+        if processes.count == 1:
+            keep_step(run, out, config, seed)
+
+    began = run.epoch * len(batches) + run.step
+    with tqdm(total=total, initial=began, desc=out.name, unit="step", disable=not progress) as bar:
         while run.epoch < config.training.epochs:
-            row = _epoch(run, batches, features, config, seed, total, bar.update)
+            row = _epoch(run, batches, features, config, seed, total, bar.update, keep)
             last = run.epoch == config.training.epochs
             validated = last or run.epoch % config.training.validate_every == 0
             better = False
@@ -253,7 +267,14 @@ def _unfreeze_when_due(run: Run, config: Config) -> None:
 
 
 def _epoch(
-    run: Run, batches: Batches, features: FeatureCache, config: Config, seed: int, total: int, tick: Callable
+    run: Run,
+    batches: Batches,
+    features: FeatureCache,
+    config: Config,
+    seed: int,
+    total: int,
+    tick: Callable,
+    keep: Callable,
 ) -> dict:
     _unfreeze_when_due(run, config)
     run.model.train()
@@ -261,13 +282,23 @@ def _epoch(
     with torch.random.fork_rng(devices=[]):
         others = [] if run.processes.main else [run.processes.index]  # each draws for its own items
         torch.manual_seed(int(np.random.SeedSequence([seed, run.epoch, *others]).generate_state(1)[0]))
-        return _steps(run, batches, features, config, total, tick)
+        if run.random is not None and run.processes.main:  # it was stopped within this epoch
+            torch.set_rng_state(run.random)
+        return _steps(run, batches, features, config, total, tick, keep)
 
 
-def _steps(run: Run, batches: Batches, features: FeatureCache, config: Config, total: int, tick: Callable) -> dict:
-    losses, first_step = [], run.epoch * len(batches)
-    shares = batches.epoch(run.epoch, run.model, features, run.unfrozen, run.processes)
-    for index, batch in enumerate(shares):
+def _steps(
+    run: Run,
+    batches: Batches,
+    features: FeatureCache,
+    config: Config,
+    total: int,
+    tick: Callable,
+    keep: Callable,
+) -> dict:
+    first_step = run.epoch * len(batches)
+    shares = batches.epoch(run.epoch, run.model, features, run.unfrozen, run.processes, run.step)
+    for index, batch in enumerate(shares, run.step):
         rate = learning_rate(config.training, first_step + index, total)
         for group in run.optimizer.param_groups:
             group["lr"] = rate
@@ -275,10 +306,14 @@ def _steps(run: Run, batches: Batches, features: FeatureCache, config: Config, t
         if not math.isfinite(loss):
             what = f"the loss is {loss} at step {first_step + index} (epoch {run.epoch}, batch {index})"
             raise diverged(what, batches.clips_of(run.epoch, index), batches.clips, _weights(run), run.history)
-        losses.append(loss)
+        run.losses.append(loss)
+        run.step += 1
         tick()
-    run.epoch += 1
-    return {"epoch": run.epoch, "step": first_step + len(batches), "train_loss": float(np.mean(losses)),
+        if run.step < len(batches):  # the last step's state is written with the epoch
+            keep()
+    mean = float(np.mean(run.losses))
+    run.epoch, run.step, run.losses, run.random = run.epoch + 1, 0, [], None
+    return {"epoch": run.epoch, "step": first_step + len(batches), "train_loss": mean,
             "learning_rate": rate, "encoder_frozen": not run.unfrozen} | run.model.measures(False)  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from a2f import training
 from a2f.config import Config, TrainingConfig, baseline
 from a2f.data import Dataset, limit
 from a2f.errors import BadInput, TrainingDiverged
@@ -195,6 +196,38 @@ def test_an_interrupted_run_goes_on_to_the_same_digits(tiny_run, tiny_config, da
         assert (out / "state.pt").exists()
     train(tiny_config, dataset, out, seed=1, cache=feature_cache, progress=False)
     assert contents(out) == contents(tiny_run)
+
+
+@pytest.mark.parametrize("method", ["paper", "faceformer", "meshtalk"])
+def test_a_run_stopped_at_any_step_goes_on_from_the_next(method, short, tiny_config, dataset, feature_cache, tmp_path,
+                                                        monkeypatch):  # fmt: skip
+    """Its state is written after each step if asked for; dropped units, losses and weights are those of one go."""
+    config = tiny_config if method == "paper" else short(method, dropout=0.5)
+    options = {"seed": 1, "cache": feature_cache, "progress": False}
+    whole, taken, once = train(config, dataset, tmp_path / "whole", **options), [], training._step
+    steps = json.loads((whole / "finished.json").read_text())["steps"]
+    stops = [1, steps // 2, steps - 1]
+
+    def step(run, batch, config):
+        if stops and len(taken) == stops[0]:
+            stops.pop(0)
+            raise Interrupted
+        taken.append(run.epoch)
+        return once(run, batch, config)
+
+    monkeypatch.setattr(training, "_step", step)
+    for _ in range(3):
+        with pytest.raises(Interrupted):
+            train(config, dataset, tmp_path / "parts", save_seconds=0, **options)
+    parts = train(config, dataset, tmp_path / "parts", save_seconds=0, **options)
+    assert contents(parts) == contents(whole)
+    assert len(taken) == steps, "no step was taken twice"
+
+
+def test_a_negative_time_between_states_is_refused(tiny_config, dataset, tmp_path):
+    with pytest.raises(BadInput, match="save_seconds is -1"):
+        train(tiny_config, dataset, tmp_path / "run", save_seconds=-1)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("method", ["faceformer", "meshtalk"])

@@ -88,7 +88,8 @@ def commands(sounds: Path) -> dict[str, Command]:
     settings = [word for name, value in changed.items() for word in ("--set", f"{name}={value}")]
     return {
         "training": Command(
-            lambda folder: [*A2F, "train", "--preset", "smoke", "--out", str(folder / "run"), *settings],
+            lambda folder: [*A2F, "train", "--preset", "smoke", "--out", str(folder / "run"), "--save-seconds", "0",
+                            *settings],
             lambda folder: [*folder.glob("features/*.npz")],
             lambda path: True,
         ),
