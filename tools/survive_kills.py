@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -67,7 +68,8 @@ class Count:
     leftovers_removed: int = 0
     files_compared: int = 0
     files_kept: int = 0
-    epochs_recomputed: list[int] = field(default_factory=list)
+    steps_taken: list[int] = field(default_factory=list)  # as shown before each kill, by a training
+    steps_lost: list[int] = field(default_factory=list)  # of these, what the next start takes again
 
 
 def _vouched(folder: Path) -> list[Path]:
@@ -149,20 +151,29 @@ def _leftovers(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.name.startswith(PART) or path.name.endswith(unfinished)]
 
 
-def _state_epoch(folder: Path) -> int | None:
-    """The epoch that a killed training goes on from; None where it has no state."""
+def _reached(folder: Path) -> tuple[int, int] | None:
+    """Epochs and steps of the next one that a killed training goes on from; None where it has no state."""
     import torch
 
     path = folder / "run" / "state.pt"
-    return int(torch.load(path, weights_only=True)["epoch"]) if path.is_file() else None
+    if not path.is_file():
+        return None
+    state = torch.load(path, weights_only=True)
+    return state["epoch"], state["step"]
+
+
+def _shown(text: str) -> tuple[int, int]:
+    """Steps of a training's last bar: taken, and in all; the bar is drawn ten times a second at most."""
+    found = re.findall(r"run: [^\r\n]*?(\d+)/(\d+) \[", text)
+    return (int(found[-1][0]), int(found[-1][1])) if found else (0, 0)
 
 
 class Failed(Exception):
     """A promise that was not kept; the text says which."""
 
 
-def start(line: list[str], kill_after: float | None = None) -> int:
-    """Run a command, kill it and its children after so many seconds, and return its exit code."""
+def start(line: list[str], kill_after: float | None = None) -> tuple[int, str]:
+    """Run a command, kill it and its children after so many seconds; return its exit code and what it printed."""
     import psutil
 
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -177,10 +188,11 @@ def start(line: list[str], kill_after: float | None = None) -> int:
                     member.kill()
             process.wait()
             psutil.wait_procs(family, timeout=10)
+        said.seek(0)
+        text = said.read()
         if process.returncode not in (0, -signal.SIGKILL):
-            said.seek(0)
-            raise Failed(f"{' '.join(line[:6])} ... ended with {process.returncode}:\n{said.read()[-3000:]}")
-        return process.returncode
+            raise Failed(f"{' '.join(line[:6])} ... ended with {process.returncode}:\n{text[-3000:]}")
+        return process.returncode, text
 
 
 def survive(name: str, command: Command, kills: int, seed: int, folder: Path) -> Count:
@@ -193,7 +205,7 @@ def survive(name: str, command: Command, kills: int, seed: int, folder: Path) ->
     writes = None if command.processes else _writes(command.line(folder / "counted"))
     trial, place = 0, folder / "0"
     while (killed := count.kills_at_random + count.kills_in_writes) < kills or place.exists():
-        before, epoch = _marks(command.done(place)), _state_epoch(place)
+        before = _marks(command.done(place))
         leftovers, line = _leftovers(place), command.line(place)
         inside = writes is not None and count.starts % 2 == 1
         after = None
@@ -201,7 +213,7 @@ def survive(name: str, command: Command, kills: int, seed: int, folder: Path) ->
             line = [sys.executable, __file__, "--die-in", str(int(rng.integers(writes))), *line]
         elif killed < kills:
             after = float(rng.uniform(0, count.seconds))
-        ended = start(line, after)
+        ended, text = start(line, after)
         count.starts += 1
         count.kills_in_writes += inside and ended != 0
         count.kills_at_random += not inside and ended != 0
@@ -211,12 +223,14 @@ def survive(name: str, command: Command, kills: int, seed: int, folder: Path) ->
             raise Failed(f"{name}: done before the kill, and lost or written again: {', '.join(lost[:5])}")
         count.files_kept += len(before)
         count.leftovers_removed += sum(path.name.startswith(PART) and not path.exists() for path in leftovers)
-        if ended != 0 and (reached := _state_epoch(place)) is not None:
-            rows = len(read_json(place / "run" / "history.json"))
-            # written last after every second epoch at least, which is validated: a kill may have come just before
-            if reached < max(epoch or 0, (rows - 1) // EVERY * EVERY):
-                raise Failed(f"{name}: it had done {rows} epochs and goes on from epoch {reached}")
-            count.epochs_recomputed.append(rows - reached)
+        taken, steps = _shown(text)
+        if ended != 0 and taken:
+            epoch, step = _reached(place) or (0, 0)
+            kept = epoch * (steps // EPOCHS) + step
+            if kept < taken - 1:
+                raise Failed(f"{name}: it had shown {taken} steps and goes on from step {kept}")
+            count.steps_taken.append(taken)
+            count.steps_lost.append(max(0, taken - kept))
         if ended == 0:
             _compare(name, expected, contents(place, command))
             if left := _leftovers(place):
