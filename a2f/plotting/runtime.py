@@ -35,7 +35,8 @@ def plot_seconds(times: Mapping[int, Sequence[tuple[str, Mapping[str, float]]]])
             for name, seconds in parts.items():
                 drawn[name] = axes.barh(place, seconds, left=left, color=PARTS[name], height=0.7)
                 left += seconds
-            axes.annotate(f"{left:.2g}", (left, place), xytext=(4, 0), textcoords="offset points", va="center",
+            text = f"{left:.2f}" if left > 0.1 else f"{left:.2g}"
+            axes.annotate(text, (left, place), xytext=(4, 0), textcoords="offset points", va="center",
                           fontsize=SMALL)  # fmt: skip
         axes.set_title(f"{vertices:,} vertices", fontsize=10)
         axes.set_xlabel("seconds for 1 s of speech", fontsize=SMALL)
@@ -71,7 +72,7 @@ def plot_training_step(rows: Sequence[Mapping[str, Any]]) -> Figure:
                 if row["method"] == method and row[key] is not None:
                     place = sizes.index(row["vertices"]) + (index - (len(methods) - 1) / 2) * 0.8 / len(methods)
                     axes.bar(place, row[key], width=0.75 / len(methods), color=COLOURS[index % len(COLOURS)])
-                    axes.annotate(f"{row[key]:.3g}", (place, row[key]), ha="center", va="bottom", fontsize=SMALL)
+                    axes.annotate(_short(row[key]), (place, row[key]), ha="center", va="bottom", fontsize=SMALL)
         axes.set_xticks(range(len(sizes)), [f"{size:,} vertices" for size in sizes])
         axes.set_ylabel(label, fontsize=SMALL)
         axes.set_ylim(0, 1.12 * max(max(row[key] or 0 for row in rows), 1e-9))
@@ -79,3 +80,7 @@ def plot_training_step(rows: Sequence[Mapping[str, Any]]) -> Figure:
     keys = [axes.bar(0, 0, color=COLOURS[index % len(COLOURS)]) for index in range(len(methods))]
     figure.legend(keys, methods, loc="outside lower center", ncols=len(methods), frameon=False, fontsize=SMALL)
     return figure
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
