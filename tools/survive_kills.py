@@ -224,7 +224,7 @@ def survive(name: str, command: Command, kills: int, seed: int, folder: Path) ->
         count.files_kept += len(before)
         count.leftovers_removed += sum(path.name.startswith(PART) and not path.exists() for path in leftovers)
         taken, steps = _shown(text)
-        if ended != 0 and taken:
+        if ended != 0 and taken and not (place / "run" / "finished.json").is_file():
             epoch, step = _reached(place) or (0, 0)
             kept = epoch * (steps // EPOCHS) + step
             if kept < taken - 1:
