@@ -191,6 +191,8 @@ def restore(run: Run, path: Path) -> None:
             unfreeze(run)
         run.model.load_state_dict(state["model"])
         run.optimizer.load_state_dict(state["optimizer"])
+        if state["random"] is not None:
+            torch.Generator().set_state(state["random"])  # is it one?
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
         told = str(error).partition(chr(10))[0][:200]
         raise BadInput(f"{path} is not the state of this run ({told}); remove {path.parent} to train it anew") from None

@@ -103,7 +103,8 @@ def make_state(rng: np.random.Generator, folder: Path) -> Case:
     from a2f.runs import _digest, _read_state
 
     state = {"model": {"w": torch.zeros(3)}, "encoder": None, "optimizer": {"state": {}, "param_groups": []},
-             "epoch": 1, "history": [{"epoch": 1}], "best": 0.5}  # fmt: skip
+             "epoch": 1, "history": [{"epoch": 1}], "best": 0.5, "step": 2, "losses": [0.7, 0.6],
+             "random": torch.get_rng_state()}  # fmt: skip
     state["sha256"] = _digest(state)
     buffer = io.BytesIO()
     kind = rng.random()
