@@ -109,8 +109,8 @@ def train(
     where = usable_device(device)
     check_precision(precision, where)
     processes = together(where)
-    # a finished run is only read
-    alone = alone_in(out, "training") if processes.main and not (out / FINISHED).is_file() else nullcontext()
+    # a finished run is only read; where even that is not allowed, alone_in says so
+    alone = alone_in(out, "training") if processes.main and not os.path.isfile(out / FINISHED) else nullcontext()
     with alone:
         _train(config, dataset, out, seed, cache, progress, where, precision, save_seconds, on_epoch, processes)
     return out
@@ -337,5 +337,3 @@ def _step(run: Run, batch: Batch, config: Config) -> float:
     if thresholded(run.model, config.training):
         threshold(run.optimizer, run.model.embedding.weight, config.training.sparsity_weight)
     return loss
-
-

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -242,13 +243,18 @@ def test_a_full_disk_says_so_and_room_is_all_it_takes(tmp_path, save):
         subprocess.run(["umount", "-l", place], check=True)
 
 
-def test_a_read_only_folder_is_named_by_every_writer(tmp_path, tiny_config, dataset):
-    place, told = tmp_path / "folder", tmp_path / "told"
+@pytest.mark.parametrize("mode", [0o555, 0o444], ids=["readable", "closed"])
+def test_a_read_only_folder_is_named_by_every_writer(tmp_path, tiny_config, dataset, mode):
+    """Of root's rights a child that becomes another user gets rid; pytest's own folders are closed to it."""
+    with tempfile.TemporaryDirectory() as outside:
+        Path(outside).chmod(0o755)
+        _read_only_is_named(Path(outside) / "folder", tmp_path / "told", tiny_config, dataset, mode)
+
+
+def _read_only_is_named(place, told, tiny_config, dataset, mode):
     place.mkdir()
     write_json(place / "kept.json", 1)
-    place.chmod(0o555)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o555)  # or another user would not even see it
+    place.chmod(mode)
 
     def work() -> None:
         handle = os.open(told, os.O_WRONLY | os.O_CREAT)
@@ -269,6 +275,7 @@ def test_a_read_only_folder_is_named_by_every_writer(tmp_path, tiny_config, data
     assert in_child(work) == 0
     errors = json.loads(told.read_text())
     assert all("Permission denied" in error and str(place) in error for error in errors[:3]) and len(errors) == 4
+    place.chmod(0o755)
     assert names(place) == ["kept.json"] and (place / "kept.json").read_text() == "1\n"
 
 
