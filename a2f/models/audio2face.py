@@ -179,7 +179,7 @@ class Audio2Face(FaceModel):
         vertex_ids : Tensor of int64, optional
             Only these vertices.
         out : Tensor, (B, T, N, 3), optional
-            Where all vertices are written, which saves a third of the time; without gradients.
+            Where all vertices are written, without gradients; a loop need not ask for memory again.
         """
         if vertex_ids is not None:
             drawn = self.embedding.synthesise(features, vertex_ids)

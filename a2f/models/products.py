@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -71,11 +72,22 @@ def draw(features: Tensor, weight: Tensor, start: Tensor, out: Tensor | None = N
     start : Tensor, (B, 3N)
         What every frame of a sequence starts from.
     out : Tensor, (B, T, 3N), optional
-        Where to write. Fresh memory costs about as much as the product does.
+        Where to write.
     """
-    faces = features.new_empty((*features.shape[:2], weight.shape[1])) if out is None else out
+    faces = _room(features, weight.shape[1]) if out is None else out
     for sequence, first, written in zip(features, start, faces, strict=True):
         for begin in range(0, weight.shape[1], BLOCK):
             here = slice(begin, begin + BLOCK)
             torch.addmm(first[here], sequence, weight[:, here], out=written[:, here])
     return faces
+
+
+def _room(features: Tensor, width: int) -> Tensor:
+    """Return memory for the faces of some features, not yet set.
+
+    NumPy asks Linux for large pages. In small ones, to be given memory takes about as long as to fill it.
+    """
+    shape = (*features.shape[:2], width)
+    if features.device.type == "cpu" and features.dtype in (torch.float32, torch.float64):
+        return torch.from_numpy(np.empty(shape, np.float32 if features.dtype == torch.float32 else np.float64))
+    return features.new_empty(shape)
