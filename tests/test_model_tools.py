@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,3 +196,114 @@ def test_the_interval_holds_the_mean_and_narrows_with_more_sentences():
         low, high = measure.interval(values)
         assert low < values.mean() < high
     assert np.ptp(measure.interval(many)) < 0.5 * np.ptp(measure.interval(few))
+
+
+def test_a_pair_is_the_same_speech_with_and_without_noise():
+    from demo_model.noisy import Pairs, render_pair
+
+    voices = {"a": [utterance(f"a{i}", "a", seed=i) for i in range(4)]}
+    recipe = Pairs(seconds=3.0, ratios=(10.0, 10.0), nobody=0.0, spliced=0.5)
+    ratios = []
+    for seed in range(12):
+        noisy, clean = render_pair(voices, recipe, np.random.default_rng(seed))
+        assert noisy.shape == clean.shape == (3 * RATE,) and noisy.dtype == clean.dtype == np.float32
+        ratios.append(20 * np.log10(augment.level(clean) / np.sqrt(np.mean((noisy - clean) ** 2))))
+        again = render_pair(voices, recipe, np.random.default_rng(seed))
+        assert np.array_equal(again[0], noisy) and np.array_equal(again[1], clean)
+    assert np.median(ratios) == pytest.approx(10.0, abs=0.05)  # some lose what is above 4 kHz of both
+
+
+def test_spliced_speech_is_made_of_pieces_of_the_sentences_at_their_level():
+    from demo_model.noisy import splice
+
+    spoken = [utterance(f"a{i}", "a", seed=i) for i in range(3)]
+    found = splice(spoken, 5 * RATE, np.random.default_rng(1))
+    assert found.shape == (5 * RATE,) and found.dtype == np.float32
+    assert 0.2 < np.abs(found).max() <= 0.6 + 1e-6  # two that fade into each other at most add up
+    clicks = np.flatnonzero(np.abs(found) > 0.25)
+    assert np.ptp(clicks) > 4 * RATE
+
+
+def test_voices_held_out_are_heard_in_the_first_pairs_only(monkeypatch):
+    from demo_model import noisy
+
+    asked = []
+    monkeypatch.setattr(noisy, "render_pair", lambda voices, *rest: asked.append(set(voices)) or (np.zeros(16000),) * 2)
+    recipe = noisy.Pairs(held_out=2, held_voices=("b",))
+    encoder = type("Bands", (), {"prepare": lambda self, w: w[:, None]})()
+    monkeypatch.setattr(noisy, "_KEPT", {"voices": {"a": [], "b": [], "c": []}, "recipe": recipe, "encoder": encoder})
+    for number in range(4):
+        noisy._bands(number)
+    assert asked == [{"b"}, {"b"}, {"a", "c"}, {"a", "c"}]
+
+
+def test_where_nobody_speaks_the_pair_is_noise_and_nothing():
+    from demo_model.noisy import Pairs, render_pair
+
+    noisy, clean = render_pair({"a": [utterance()]}, Pairs(nobody=1.0), np.random.default_rng(0))
+    assert not clean.any() and 10 ** (-70 / 20) * 0.9 < noisy.std() < 10 ** (-20 / 20) * 1.1
+
+
+def test_bands_of_pairs_are_made_once(tmp_path, monkeypatch):
+    from demo_model import noisy
+
+    from a2f.config import DEMO
+
+    spoken = [utterance(f"{voice}{i}", voice, seed=i) for voice in "ab" for i in range(2)]
+    recipe = noisy.Pairs(clips=3, seconds=1.0, held_out=1, held_voices=("b",))
+    found = noisy.paired_bands(spoken, recipe, DEMO.model, tmp_path, 1)
+    assert found.shape == (3, 2, 80, 100) and np.isfinite(found).all()
+    monkeypatch.setattr(noisy.multiprocessing, "get_context", None)  # nothing is computed a second time
+    assert np.array_equal(noisy.paired_bands(spoken, recipe, DEMO.model, tmp_path, 1), found)
+
+
+def test_hardening_teaches_the_clean_movement_and_keeps_styles_and_blendshapes(tmp_path):
+    """One sentence in one noise, learned by heart."""
+    import shutil
+
+    import torch
+    from demo_model.hardening import Hardening, harden
+
+    import a2f
+    from a2f.data.assets import asset
+    from a2f.data.sample import open_sample
+    from a2f.files import read_json, sha256, write_json
+    from a2f.models.stored import TUNED, read_weights
+
+    run = tmp_path / "run"
+    shutil.copytree(asset("model/config.json").parent, run)
+    write_json(run / "finished.json", {"seconds": 1.0, "steps": 2, "sha256": {}})
+    animator, sample, rng = a2f.load(run), open_sample(60.0), np.random.default_rng(0)
+    noise = augment.noise("white", len(sample.waveform), rng)
+    sounds = augment.with_noise(sample.waveform, noise, -5.0), sample.waveform
+    pairs = np.stack([animator.encoder.prepare(torch.from_numpy(w)[None])[0].numpy() for w in sounds])
+    pairs = np.stack([pairs, pairs]).astype(np.float16)
+    recipe = Hardening(steps=20, batch_size=2, unspoilt=0.5, warmup=5, styles=1, share=1.0, seeds=(0,))
+    out = harden(run, pairs, 1, recipe)
+
+    finished = read_json(out / "finished.json")
+    errors = finished["hardening"]["errors"]
+    assert errors["before"]["without"] == {"vertices": 0, "lips": 0, "features": 0}
+    assert errors["after"]["in noise"]["features"] < 0.9 * errors["before"]["in noise"]["features"]
+    assert finished["steps"] == 2 and finished["sha256"] == {"best.safetensors": sha256(out / "best.safetensors")}
+    before, after = animator.model.state_dict(), read_weights(out)
+    same = {name for name, value in before.items() if value.equal(after[name])}
+    kept = {name for name in before if name.startswith(("modulation", "embedding"))}
+    assert kept and kept <= same and "audio_projection.weight" not in same
+    assert any(name.startswith(TUNED) for name in after) and a2f.load(out).tuned
+    half = replace(recipe, steps=1, share=0.5)
+    digests = {sha256(harden(run, pairs, 1, half) / "best.safetensors") for _ in range(2)}
+    assert len(digests) == 1
+
+
+def test_weights_move_towards_the_mean_of_the_runs():
+    import torch
+    from demo_model.hardening import _move
+
+    part = torch.nn.Linear(2, 1)
+    with torch.no_grad():
+        part.weight.fill_(1.0)
+        part.bias.fill_(2.0)
+    ends = [{"weight": np.full((1, 2), w, np.float32), "bias": np.full(1, 2, np.float32)} for w in (3.0, 5.0)]
+    _move(part, ends, 0.75)
+    assert part.weight.tolist() == [[3.25, 3.25]] and part.bias.tolist() == [2.0]

@@ -1,6 +1,7 @@
 """Trains, measures and stores the model that a2f ships: `make demo-model`.
 
-    python tools/build_model.py                    train, measure, write a2f/assets/model
+    python tools/build_model.py                    train, go on in noise, measure, write a2f/assets/model
+    python tools/build_model.py --only harden      go on with the trained run in noise
     python tools/build_model.py --only measure     measure the trained runs again and write the model card anew
 
 It needs tools/demo_voices/speech (shipped with the repository) and, for the test on a foreign family, the voice that
@@ -20,6 +21,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parent.parent)]
 
 from demo_model import corpus, settings  # noqa: E402
+from demo_model.hardening import harden, hardened  # noqa: E402
+from demo_model.noisy import paired_bands  # noqa: E402
 from demo_model.tracks import Utterance  # noqa: E402
 from demo_voices.corpus import read_voices  # noqa: E402
 
@@ -93,6 +96,13 @@ def train_all(work: Path, workers: int) -> dict[str, Path]:
     return runs
 
 
+def harden_trained(work: Path, workers: int) -> None:
+    """Go on with the trained model in noise."""
+    sentences, _ = training_sentences()
+    pairs = paired_bands(sentences, settings.PAIRS, settings.MODEL.model, work / "noise", workers)
+    harden(run_folders(work)[settings.MODEL.name], pairs, settings.PAIRS.held_out, settings.HARDENING, workers)
+
+
 def store(work: Path, runs: dict[str, Path]) -> bool:
     """Measure the model, write it with its card into the package, and say whether every demand holds."""
     from demo_model.battery import Battery
@@ -104,10 +114,11 @@ def store(work: Path, runs: dict[str, Path]) -> bool:
     began = time.perf_counter()
     voices = test_voices(work)
     sample = next(utterance for utterance in voices["flite-awb"] if utterance.text == settings.SAMPLE)
-    facts = settings.facts(*training_sentences(), voices, read_json(runs["demo-model"] / "finished.json"))
-    a2f.load(runs["demo-model"]).save_pretrained(work / "stored", facts, half=True)
+    run = hardened(runs[settings.MODEL.name])
+    facts = settings.facts(*training_sentences(), voices, read_json(run / "finished.json"))
+    a2f.load(run).save_pretrained(work / "stored", facts, half=True)
     stored = a2f.load(work / "stored")  # what is measured is what is shipped: weights rounded to half precision
-    reference = Battery(a2f.load(runs["demo-model-log-mel"]), voices)
+    reference = Battery(a2f.load(runs[settings.REFERENCE.name]), voices)
     evaluation = {"about": settings.ABOUT, "rows": (rows := Battery(stored, voices).rows(reference))}
     stored.save_pretrained(MODEL, facts, evaluation=evaluation, half=True)
     store_sample(sample, MODEL.parent / "sample")
@@ -124,12 +135,14 @@ def main() -> int:
     """Run the steps asked for; 1 when a demand does not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "demo-model", help="tracks, features and runs")
-    parser.add_argument("--only", choices=("train", "measure"), help="one of the two steps")
+    parser.add_argument("--only", choices=("train", "harden", "measure"), help="one of the steps")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     options = parser.parse_args()
-    if options.only != "measure":
+    if options.only in (None, "train"):
         train_all(options.work, options.workers)
-    if options.only == "train":
+    if options.only in (None, "harden"):
+        harden_trained(options.work, options.workers)
+    if options.only in ("train", "harden"):
         return 0
     holds = store(options.work, run_folders(options.work))
     import write_manifest

@@ -63,7 +63,7 @@ def save_model(
 
     tensors = {key: value.detach().contiguous() for key, value in model.state_dict().items()} | (extra or {})
     if half:
-        tensors = half_precision(tensors)
+        tensors = half_precision(tensors, TUNED)
     with atomic_path(Path(folder) / f"{name}.safetensors") as temporary:
         save_file(tensors, temporary)
     describe_model(model, folder, config, seed)
