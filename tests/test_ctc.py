@@ -131,7 +131,8 @@ def test_the_assets_are_small_and_listed():
     files = read_json(build_ctc.ASSETS / "manifest.json")["files"]
     assert files["encoder/ctc.safetensors"]["sha256"] == read_json(FOLDER / "ctc.json")["sha256"]
     assert files["encoder/ctc.safetensors"]["bytes"] < 1_200_000
-    assert sum(entry["bytes"] for entry in files.values()) < 25_000_000
+    corpus = [entry["bytes"] for name, entry in files.items() if not name.startswith("model/")]
+    assert sum(corpus) < 25_000_000  # the trained model has a bound of its own
 
 
 def test_the_error_rates_are_those_it_states(encoder, demo):
