@@ -105,8 +105,8 @@ def facts(train: list[Utterance], held: list[Utterance], voices: dict[str, list[
             "The eyes do not blink or look around, the tongue does not move.",
             "It knows one mesh topology, that of the demo corpus.",
             "A style is learned from made-up ways of speaking; a motion far from them gives something between.",
-            "Of the training in noise five variants were tried and their results on the test voices seen, so that what is "
-            "stated for noise may be a little too good.",
+            "Of the training in noise five variants were tried and their results on the test voices seen, so that what "
+            "is stated for noise may be a little too good.",
             "Shouting, singing, laughing and several speakers at once were not trained on.",
         ],
     }
