@@ -245,7 +245,7 @@ def test_a_full_disk_says_so_and_room_is_all_it_takes(tmp_path, save):
 
 @pytest.mark.parametrize("mode", [0o555, 0o444], ids=["readable", "closed"])
 def test_a_read_only_folder_is_named_by_every_writer(tmp_path, tiny_config, dataset, mode):
-    """Of root's rights a child that becomes another user gets rid; pytest's own folders are closed to it."""
+    """Root may write anywhere, so the child becomes another user, to whom pytest's own folders are closed."""
     with tempfile.TemporaryDirectory() as outside:
         Path(outside).chmod(0o755)
         _read_only_is_named(Path(outside) / "folder", tmp_path / "told", tiny_config, dataset, mode)

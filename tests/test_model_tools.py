@@ -224,19 +224,6 @@ def test_spliced_speech_is_made_of_pieces_of_the_sentences_at_their_level():
     assert np.ptp(clicks) > 4 * RATE
 
 
-def test_voices_held_out_are_heard_in_the_first_pairs_only(monkeypatch):
-    from demo_model import noisy
-
-    asked = []
-    monkeypatch.setattr(noisy, "render_pair", lambda voices, *rest: asked.append(set(voices)) or (np.zeros(16000),) * 2)
-    recipe = noisy.Pairs(held_out=2, held_voices=("b",))
-    encoder = type("Bands", (), {"prepare": lambda self, w: w[:, None]})()
-    monkeypatch.setattr(noisy, "_KEPT", {"voices": {"a": [], "b": [], "c": []}, "recipe": recipe, "encoder": encoder})
-    for number in range(4):
-        noisy._bands(number)
-    assert asked == [{"b"}, {"b"}, {"a", "c"}, {"a", "c"}]
-
-
 def test_where_nobody_speaks_the_pair_is_noise_and_nothing():
     from demo_model.noisy import Pairs, render_pair
 
@@ -250,7 +237,7 @@ def test_bands_of_pairs_are_made_once(tmp_path, monkeypatch):
     from a2f.config import DEMO
 
     spoken = [utterance(f"{voice}{i}", voice, seed=i) for voice in "ab" for i in range(2)]
-    recipe = noisy.Pairs(clips=3, seconds=1.0, held_out=1, held_voices=("b",))
+    recipe = noisy.Pairs(clips=3, seconds=1.0)
     found = noisy.paired_bands(spoken, recipe, DEMO.model, tmp_path, 1)
     assert found.shape == (3, 2, 80, 100) and np.isfinite(found).all()
     monkeypatch.setattr(noisy.multiprocessing, "get_context", None)  # nothing is computed a second time

@@ -96,6 +96,14 @@ def test_half_precision_leaves_vectors_exact_and_hardly_moves_a_face(method, tmp
         torch.testing.assert_close(faces(again), faces(model), rtol=0, atol=0.02 * float(faces(model).std()))
 
 
+def test_a_tuned_encoders_vectors_are_halved_only_where_that_is_exact(tmp_path):
+    extra = {TUNED + "came.bias": torch.tensor([0.5, -0.25]), TUNED + "moved.bias": torch.tensor([0.5, 0.1])}
+    save_model(build(), tmp_path, SMOKE, extra=extra, half=True)
+    stored = load_file(tmp_path / "best.safetensors")
+    assert [stored[key].dtype for key in extra] == [torch.float16, torch.float32]
+    assert all(torch.equal(stored[key].float(), value) for key, value in extra.items())
+
+
 def test_weights_of_several_names_lie_side_by_side(folder):
     save_model(build(seed=5), folder, SMOKE, "last")
     assert not torch.equal(faces(load_model(folder, "last")), faces(load_model(folder)))

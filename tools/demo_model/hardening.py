@@ -37,7 +37,7 @@ class Hardening:
     """How long, and how fast: Adam under a linear rise and a cosine fall; and what keeps it from learning by heart.
 
     Weights between the old and the new do better on voices that are new to both than either, and the mean of several
-    runs better than one. With three training voices held out, half of the way of one run was best in noise.
+    runs better than one.
     """
 
     steps: int = 400

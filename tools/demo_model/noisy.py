@@ -28,8 +28,7 @@ class Pairs:
     """How many clips, how long (seconds), the range of speech over noise (dB), and the shares of two kinds.
 
     `nobody` is without any speech; of `spliced`, sentences are cut up and put together again, so that they cannot be
-    learned by heart: the pairs need no phone times. The first `held_out` clips are of `held_voices` if there are any,
-    the others of all other voices.
+    learned by heart: the pairs need no phone times. The first `held_out` clips are there to measure on.
     """
 
     clips: int = 3000
@@ -38,7 +37,6 @@ class Pairs:
     nobody: float = 0.05
     spliced: float = 0.3
     held_out: int = 48
-    held_voices: tuple[str, ...] = ()
     seed: int = 2024
 
 
@@ -122,10 +120,8 @@ def _keep(voices: dict[str, list[Utterance]], recipe: Pairs, config: ModelConfig
 
 
 def _bands(number: int) -> np.ndarray:
-    recipe, voices = _KEPT["recipe"], _KEPT["voices"]
-    held = number < recipe.held_out and bool(recipe.held_voices)
-    chosen = {name: spoken for name, spoken in voices.items() if (name in recipe.held_voices) is held}
-    both = render_pair(chosen, recipe, np.random.default_rng([recipe.seed, number]))
+    rng = np.random.default_rng([_KEPT["recipe"].seed, number])
+    both = render_pair(_KEPT["voices"], _KEPT["recipe"], rng)
     return np.stack([_KEPT["encoder"].prepare(torch.from_numpy(w)[None])[0].numpy() for w in both]).astype(np.float16)
 
 

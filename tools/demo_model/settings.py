@@ -81,8 +81,8 @@ def facts(train: list[Utterance], held: list[Utterance], voices: dict[str, list[
         "training": {
             "steps": finished["steps"],
             "then, in noise, audio encoder too": f"{HARDENING.steps} steps on {HARDENING.batch_size} of {PAIRS.clips} "
-            f"clips of {PAIRS.seconds:g} s, three of four in noise at {PAIRS.ratios[0]:g} to {PAIRS.ratios[1]:g} dB, "
-            "towards the trained model's own features and movement for the clean sound; "
+            f"clips of {PAIRS.seconds:g} s, {1 - HARDENING.unspoilt:.0%} in noise at {PAIRS.ratios[0]:g} to "
+            f"{PAIRS.ratios[1]:g} dB, towards the trained model's own features and movement for the clean sound; "
             f"{HARDENING.share:g} of the way to the mean of {len(HARDENING.seeds)} such runs",
             "seconds": finished["seconds"],
             "epochs": MODEL.training.epochs,
