@@ -14,6 +14,7 @@ K, N3, B, T = 5, 39, 2, 7
 @pytest.fixture(params=[4, 13, 39, 1024], ids=lambda size: f"block-{size}")
 def block(request, monkeypatch) -> int:
     monkeypatch.setattr(module, "BLOCK", request.param)
+    monkeypatch.setattr(module, "DRAWN", request.param)
     return request.param
 
 
@@ -69,3 +70,29 @@ def test_drawn_faces_are_the_start_and_the_product(block, into):
     found = draw(features, weight, start, out)
     torch.testing.assert_close(found, start[:, None] + features @ weight, rtol=1e-12, atol=1e-12)
     assert out is None or found.data_ptr() == out.data_ptr()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_other_numbers_are_drawn_in_their_own_precision(dtype):
+    given = (drawn(B, T, K, seed=1).to(dtype), drawn(K, N3).to(dtype), drawn(B, N3, seed=2).to(dtype))
+    features, weight, start = (tensor.double() for tensor in given)
+    found = draw(*given)
+    assert found.dtype == dtype
+    bound = 8 * torch.finfo(dtype).eps
+    torch.testing.assert_close(found.double(), start[:, None] + features @ weight, rtol=bound, atol=bound)
+
+
+def test_features_and_faces_may_lie_in_memory_in_any_order():
+    features, weight, start = drawn(B, K, T, seed=1).transpose(1, 2), drawn(N3, K).T, drawn(N3, B, seed=2).T
+    wide = torch.zeros(B, T, 2 * N3, dtype=torch.float64)
+    draw(features, weight, start, wide[..., :N3])
+    torch.testing.assert_close(wide[..., :N3], start[:, None] + features @ weight, rtol=1e-12, atol=1e-12)
+    assert not wide[..., N3:].any()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_frame_that_is_no_number_stays_alone_and_is_not_warned_of():
+    features = drawn(1, T, K)
+    features[0, 2] = torch.nan
+    found = draw(features, drawn(K, N3), drawn(1, N3))
+    assert found[0, 2].isnan().all() and found.isfinite().sum() == (T - 1) * N3

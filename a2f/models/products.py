@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 BLOCK = 1024  # columns that are finished before the next ones: they stay in a core's cache
+DRAWN = 4096  # the same where faces are drawn by NumPy
 
 
 def products(weight: Tensor, *rows: Tensor) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
@@ -75,11 +76,31 @@ def draw(features: Tensor, weight: Tensor, start: Tensor, out: Tensor | None = N
         Where to write.
     """
     faces = _room(features, weight.shape[1]) if out is None else out
-    for sequence, first, written in zip(features, start, faces, strict=True):
-        for begin in range(0, weight.shape[1], BLOCK):
-            here = slice(begin, begin + BLOCK)
-            torch.addmm(first[here], sequence, weight[:, here], out=written[:, here])
+    by_sequence = zip(features.detach(), start.detach(), faces, strict=True)
+    if _in_numpy(faces):
+        matrix = weight.detach().numpy()
+        for sequence, first, written in by_sequence:
+            _draw_by_numpy(sequence.numpy(), matrix, first.numpy(), written.numpy())
+    else:
+        for sequence, first, written in by_sequence:
+            torch.addmm(first, sequence, weight.detach(), out=written)
     return faces
+
+
+def _draw_by_numpy(sequence: np.ndarray, weight: np.ndarray, first: np.ndarray, written: np.ndarray) -> None:
+    """Draw one sequence, a block of vertices after another.
+
+    NumPy's OpenBLAS, since it is quicker than torch's MKL at so wide a product on processors that are not Intel's.
+    """
+    with np.errstate(all="ignore"):  # torch does not warn of a NaN either
+        for begin in range(0, weight.shape[1], DRAWN):
+            here = slice(begin, begin + DRAWN)
+            np.matmul(sequence, weight[:, here], out=written[:, here])
+            written[:, here] += first[here]
+
+
+def _in_numpy(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.float64)
 
 
 def _room(features: Tensor, width: int) -> Tensor:
@@ -88,6 +109,6 @@ def _room(features: Tensor, width: int) -> Tensor:
     NumPy asks Linux for large pages. In small ones, to be given memory takes about as long as to fill it.
     """
     shape = (*features.shape[:2], width)
-    if features.device.type == "cpu" and features.dtype in (torch.float32, torch.float64):
+    if _in_numpy(features):
         return torch.from_numpy(np.empty(shape, np.float32 if features.dtype == torch.float32 else np.float64))
     return features.new_empty(shape)
