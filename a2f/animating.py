@@ -23,7 +23,7 @@ from a2f.jobs import Job, Outcome, animate_one, plan
 from a2f.long_recordings import InPieces
 from a2f.receipts import digest
 from a2f.recordings import Shard, SoundPieces
-from a2f.runtimes import INT8, TORCH, check_runtime
+from a2f.runtimes import CALIBRATED, TORCH, check_runtime
 
 __all__ = ["Animator", "animate", "animate_each", "load"]
 
@@ -148,8 +148,8 @@ def animate_each(
     from tqdm.auto import tqdm
 
     check_runtime(runtime)
-    if calibration is not None and runtime != INT8:
-        raise BadInput(f"calibration is for the runtime {INT8}; the runtime is {runtime}")
+    if calibration is not None and runtime != CALIBRATED:
+        raise BadInput(f"calibration is for the runtime {CALIBRATED}; the runtime is {runtime}")
     animator = load(checkpoint, download=download)
     dataset = cache(lambda: _dataset(animator))
     face, motion = _template(template, animator, dataset), _style(style, animator, dataset)
@@ -218,10 +218,10 @@ def animate(
     force : bool
         Make also what is there already.
     progress : bool
-    runtime : {"torch", "openvino", "openvino-int8"}
+    runtime : {"torch", "openvino", "openvino-int8", "onnxruntime", "onnxruntime-int8"}
         What runs the audio encoder, see `Animator.with_runtime`; what it changes is measured and told.
     calibration : path-like, optional
-        Speech that int8's ranges are taken from; sentences of the demo corpus by default.
+        Speech that the ranges of openvino-int8 are taken from; sentences of the demo corpus by default.
     shard : str
         Which share of the files to animate, such as ``"3/16"``, the third of sixteen.
 

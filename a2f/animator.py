@@ -46,10 +46,11 @@ class Animator(SavedModel):
 
         Parameters
         ----------
-        name : {"openvino", "openvino-int8", "torch"}
-            Single precision deviates by rounding only. int8 deviates so that it may show; it pays on processors with
-            VNNI. Both need ``pip install "a2f[runtime]"``. A first call converts the network, which takes up to
-            minutes, and keeps it (`a2f.models.openvino_model.cache_folder`).
+        name : {"openvino", "openvino-int8", "onnxruntime", "onnxruntime-int8", "torch"}
+            Single precision deviates by rounding only, int8 so that it may show. Which is quickest depends on the
+            processor (``a2f bench``); OpenVINO's int8 is for those with VNNI. All but torch need
+            ``pip install "a2f[runtime]"``. A first call converts the network, which takes up to minutes, and keeps it
+            (`a2f.models.kept_network.cache_folder`).
         sound : ndarray, (S,) or (S, channels), optional
             The deviation is measured on its first seconds and told to `report`. For int8 it always is, by default on
             the sample sentence.
@@ -58,7 +59,8 @@ class Animator(SavedModel):
         template, style
             As for a call, for the measured faces.
         calibration : ndarray, (S,) or (S, channels), optional
-            Speech like that to come, from which int8's ranges are taken; sentences of the demo corpus by default.
+            Speech like that to come, from which OpenVINO's int8 takes its ranges; sentences of the demo corpus by
+            default.
         threads : int
             That one call of the encoder uses.
         report : callable
@@ -74,7 +76,7 @@ class Animator(SavedModel):
         if calibration is not None:
             calibration = resample(to_mono_float(calibration), sample_rate, SAMPLE_RATE)
         encoder = run_by(name, self.encoder, calibration, threads=threads)
-        if sound is None and name == INT8:
+        if sound is None and name in INT8:
             example = open_sample()
             sound, sample_rate = example.waveform, example.sample_rate
         if sound is not None and name != TORCH:

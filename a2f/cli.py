@@ -44,7 +44,7 @@ examples:
   a2f animate *.wav --out films --format npz,glb --template my-face.obj
   a2f animate speech.wav --out films --checkpoint build/mine --style s03-happy.npz
   a2f animate speech.wav --out films --checkpoint owner/name --download
-  a2f animate speech.wav --out films --runtime openvino
+  a2f animate speech.wav --out films --runtime onnxruntime
 """
 _VIEW_MORE = """examples:
   a2f view films/speech.npz
@@ -148,7 +148,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--runtime",
         default="torch",
-        choices=("torch", "openvino", "openvino-int8"),
+        choices=("torch", "openvino", "openvino-int8", "onnxruntime", "onnxruntime-int8"),
         help="what runs the audio encoder (default: torch); the others need a2f[runtime], and what they change is told",
     )
     command.add_argument(

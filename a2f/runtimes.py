@@ -1,4 +1,4 @@
-"""What runs a model's audio encoder, torch or OpenVINO, and how far faces move and time falls when it changes."""
+"""What runs a model's audio encoder, torch or another, and how far faces move and time falls when it changes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from a2f.data import open_dataset
 from a2f.errors import BadInput
 from a2f.features import encode, frame_count
 from a2f.models import Audio2Face, AudioEncoder, resample_features
+from a2f.models.onnx_encoder import OnnxEncoder
 from a2f.models.openvino_encoder import OpenVinoEncoder
 from a2f.models.openvino_model import MOST
+from a2f.models.runtime_encoder import RuntimeEncoder
 
-TORCH, OPENVINO, INT8 = "torch", "openvino", "openvino-int8"
-RUNTIMES = (TORCH, OPENVINO, INT8)
+TORCH, OPENVINO, OPENVINO_INT8 = "torch", "openvino", "openvino-int8"
+ONNX, ONNX_INT8 = "onnxruntime", "onnxruntime-int8"
+RUNTIMES = (TORCH, OPENVINO, OPENVINO_INT8, ONNX, ONNX_INT8)
+INT8 = (OPENVINO_INT8, ONNX_INT8)  # those that deviate so that it may show
+CALIBRATED = OPENVINO_INT8  # the one that hears speech beforehand
 HEARD = 3.0  # seconds of sound that two encoders are compared on
 ROUNDS = 2
 SENTENCES = 10  # that calibrate int8, if nothing else is given
@@ -37,11 +42,12 @@ def run_by(
 
     Parameters
     ----------
-    name : {"torch", "openvino", "openvino-int8"}
+    name : str
+        One of `RUNTIMES`.
     encoder : AudioEncoder
         Of torch.
     calibration : ndarray, (S,) float32 at 16 kHz, optional
-        Speech that int8's ranges are taken from, `calibration_speech` by default.
+        Speech that the ranges of `CALIBRATED` are taken from, `calibration_speech` by default.
     threads : int
 
     Raises
@@ -52,13 +58,17 @@ def run_by(
         If there is no such runtime, the encoder runs in another than torch already, or has nothing to run.
     """
     check_runtime(name)
-    if isinstance(encoder, OpenVinoEncoder):
-        raise BadInput(f"the audio encoder {encoder.identity} runs in OpenVINO already; start from the one of torch")
+    if isinstance(encoder, RuntimeEncoder):
+        raise BadInput(
+            f"the audio encoder {encoder.identity} runs in {encoder.runtime} already; start from the one of torch"
+        )
     if name == TORCH:
         return encoder
-    if name == INT8 and calibration is None:
+    if name in (ONNX, ONNX_INT8):
+        return OnnxEncoder(encoder, name == ONNX_INT8, threads=threads)
+    if name == CALIBRATED and calibration is None:
         calibration = calibration_speech()
-    return OpenVinoEncoder(encoder, calibration if name == INT8 else None, threads=threads)
+    return OpenVinoEncoder(encoder, calibration if name == CALIBRATED else None, threads=threads)
 
 
 def calibration_speech() -> np.ndarray:

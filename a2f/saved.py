@@ -17,7 +17,7 @@ from a2f.mesh import Topology
 from a2f.model_config import ModelConfig
 from a2f.models import Audio2Face, AudioEncoder, load_encoder, load_model, read_run_config, save_model
 from a2f.models.hubert import HubertFeatures
-from a2f.models.openvino_encoder import OpenVinoEncoder
+from a2f.models.runtime_encoder import RuntimeEncoder
 from a2f.models.stored import TUNED
 
 
@@ -152,11 +152,12 @@ class SavedModel:
         Raises
         ------
         BadInput
-            If the card's facts are not such, a weight is too large for float16, or the audio encoder is OpenVINO's.
+            If the card's facts are not such, a weight is too large for float16, or not torch runs the audio encoder.
         """
         folder = Path(folder)
-        if isinstance(self.encoder, OpenVinoEncoder):
-            raise BadInput("a model whose audio encoder OpenVINO runs is not saved; save the one that it was made from")
+        if isinstance(self.encoder, RuntimeEncoder):
+            by = self.encoder.runtime
+            raise BadInput(f"a model whose audio encoder {by} runs is not saved; save the one that it was made from")
         if card is None and self.card is not None:  # as it was loaded, but for the place where it was
             card = {key: value for key, value in self.card.items() if key != "model_id"}
         facts = self._facts(card, folder.resolve().name)

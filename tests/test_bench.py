@@ -151,7 +151,7 @@ def test_the_file_holds_every_part_size_and_length(written):
     assert counts == {
         "training": 3 * sizes,
         "inference": 3 * lengths + 9 * sizes * lengths,
-        "runtimes": 3 * lengths if all(written["packages"].values()) else 0,
+        "runtimes": 5 * lengths if all(written["packages"].values()) else 0,
         "long": 5,
         "export": 2 * sizes * lengths,
         "f-dtw": 2 * sizes,
@@ -214,6 +214,7 @@ def test_a_runtime_holds_if_it_is_fast_and_near_enough():
     assert holds(row("openvino", 0.8, 1e-6), row("openvino-int8", 0.3, 0.04)) == [True, True]
     assert holds(row("openvino", 0.8, 1e-4), row("openvino-int8", 0.4, 0.04)) == [False, False]
     assert holds(row("openvino", 0.9, 1e-6)) == [False] and holds() == []
+    assert holds(row("onnxruntime", 0.8, 1e-6), row("onnxruntime-int8", 0.4, 0.04)) == [True, False]
 
 
 def test_a_missing_part_is_named(written):

@@ -155,8 +155,9 @@ def synthesis_ratios(bench: Mapping[str, Any]) -> list[Ratio]:
     return found
 
 
-# How many times as fast as torch OpenVINO should run HuBERT-large, and how far from torch's features it may be.
-RUNTIME = {"openvino": (1.2, 1e-5), "openvino-int8": (3.0, None)}
+# How many times as fast as torch another runtime should run HuBERT-large, and how far from torch's features it may be.
+RUNTIME = {"openvino": (1.2, 1e-5), "onnxruntime": (1.2, 1e-5), "openvino-int8": (3.0, None),
+           "onnxruntime-int8": (3.0, None)}  # fmt: skip
 
 
 def runtime_ratios(bench: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ def measure(
     quick : bool
         Small networks and meshes: whether it works, not how fast.
     parts : collection of {"training", "inference", "runtimes", "long", "export", "f-dtw"}
-        "runtimes" has no rows where OpenVINO or NNCF is not installed; ``packages`` tells which is.
+        "runtimes" has no rows where a package of theirs is not installed; ``packages`` tells which is.
     report : callable
         Is told what comes next.
 

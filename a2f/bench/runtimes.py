@@ -1,4 +1,4 @@
-"""Audio encoders run by torch and by OpenVINO in turn: time, what is spent once, how far the features are apart."""
+"""Audio encoders run by torch and by other runtimes in turn: time, what is spent once, how far features are apart."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from a2f.bench.clock import Timing, interleaved
 from a2f.bench.setting import Setting, audio_dim, speech, transformer
 from a2f.models import AudioEncoder, load_audio_encoder
 from a2f.models.encoder_base import BUNDLED
+from a2f.models.onnx_encoder import OnnxEncoder
 from a2f.models.openvino_encoder import OpenVinoEncoder
-from a2f.runtimes import INT8, OPENVINO, TORCH
+from a2f.runtimes import ONNX, ONNX_INT8, OPENVINO, OPENVINO_INT8, TORCH
 
-PACKAGES = ("openvino", "nncf")
+PACKAGES = ("openvino", "nncf", "onnxruntime", "onnx")
 
 
 class RandomEncoder(AudioEncoder):
@@ -92,11 +93,18 @@ def runs(setting: Setting, report: Callable[[str], object]) -> Iterator[Run]:
         encoder.freeze()
         calibration = 0.1 * torch.randn(8 * SAMPLE_RATE, generator=torch.Generator().manual_seed(1)).numpy()
         ways, once = {TORCH: encoder}, {TORCH: 0.0}
-        with TemporaryDirectory() as folder:
-            for runtime, sound in ((OPENVINO, None), (INT8, calibration)):
+        with TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            others = {
+                OPENVINO: partial(OpenVinoEncoder, encoder, folder=folder),
+                OPENVINO_INT8: partial(OpenVinoEncoder, encoder, calibration, folder=folder),
+                ONNX: partial(OnnxEncoder, encoder, folder=folder),
+                ONNX_INT8: partial(OnnxEncoder, encoder, True, folder=folder),
+            }
+            for runtime, convert in others.items():
                 report(f"{runtime}: {name} is converted")
                 began = time.perf_counter()
-                ways[runtime] = OpenVinoEncoder(encoder, sound, folder=Path(folder))
+                ways[runtime] = convert()
                 once[runtime] = time.perf_counter() - began
             for seconds in setting.seconds:
                 report(f"runtimes of {name}, {seconds:g} s")

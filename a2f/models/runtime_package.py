@@ -1,4 +1,4 @@
-"""OpenVINO and NNCF, which a2f does without unless asked: imported when needed, silent, and sending nothing."""
+"""Packages that run networks instead of torch, an extra: imported when needed, silent, and sending nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def unreported() -> Iterator[None]:
 
 
 def load_package(name: str) -> ModuleType:
-    """Import a module of openvino or nncf; nothing is sent anywhere.
+    """Import a module of a runtime's package; nothing is sent anywhere.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def load_package(name: str) -> ModuleType:
     package = name.partition(".")[0]
     try:
         with unreported():
-            return importlib.import_module(name)
+            loaded = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != package:
             raise
@@ -52,6 +52,9 @@ def load_package(name: str) -> ModuleType:
             f'this runtime of the audio encoder needs {package}, which is not installed; run '
             '`pip install "a2f[runtime]"` or use the runtime torch'
         ) from None
+    if name == "onnxruntime":
+        loaded.disable_telemetry_events()  # its build for Windows has some
+    return loaded
 
 
 def package_version(name: str) -> str:
@@ -62,7 +65,7 @@ def package_version(name: str) -> str:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Keep warnings, notes and bars of torch's tracing, transformers and NNCF to themselves."""
+    """Keep warnings, notes and bars of torch's tracing, transformers and quantisers to themselves."""
     from transformers.utils import logging as notes
 
     shown = notes.get_verbosity()
