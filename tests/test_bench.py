@@ -160,6 +160,11 @@ def test_the_file_holds_every_part_size_and_length(written):
         assert 0 < row["least"] <= row["median"]
         assert len(row["repeats"]) == (1 if row["part"] == "long" else QUICK.repeats)
         assert 0 <= row["others"] <= 1
+    drawn = [row for row in written["rows"] if row["step"] == "projection"]
+    for row in drawn:
+        frames = round(row["speech"] * row["fps"])
+        assert row["operations"] == 2 * frames * QUICK.config.model.motion_dim * 3 * row["vertices"], row["method"]
+    assert len(drawn) == 3 * sizes * lengths
     assert written["machine"]["threads"] == 1 and written["machine"]["before"]["copy"] > 0
 
 

@@ -76,14 +76,6 @@ def measure(
         for name, timing in inference.encoding(seconds, setting, heard).items():
             keep("inference", "audio encoder", name, timing, None, seconds)
     heard.clear()  # two gigabytes
-    packages = runtimes.installed()
-    for run in runtimes.runs(setting, report) if "runtimes" in parts and all(packages.values()) else ():
-        more = {"deviation": run.deviation, "once": run.once}
-        keep("runtimes", run.encoder, run.runtime, run.timing, None, run.seconds, **more)
-    if "long" in parts:
-        report("long and live sound")
-        for one in long.animations(setting):
-            keep("long", one.step, one.method, one.timing, None, one.seconds, **one.more)
     for size in setting.sizes:
         if "f-dtw" in parts:
             report(f"F-DTW, {size.vertices} vertices")
@@ -102,6 +94,15 @@ def measure(
                 found, written = output.export(size, seconds, setting)
                 for step, timing in found.items():
                     keep("export", step, "a2f", timing, size, seconds, bytes=written[step])
+    # last, for what they free stays with the process: arrays of later parts would come without a page having to be made
+    if "long" in parts:
+        report("long and live sound")
+        for one in long.animations(setting):
+            keep("long", one.step, one.method, one.timing, None, one.seconds, **one.more)
+    packages = runtimes.installed()
+    for run in runtimes.runs(setting, report) if "runtimes" in parts and all(packages.values()) else ():
+        more = {"deviation": run.deviation, "once": run.once}
+        keep("runtimes", run.encoder, run.runtime, run.timing, None, run.seconds, **more)
     return {
         "quick": quick,
         "parts": [part for part in PARTS if part in parts],
