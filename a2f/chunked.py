@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from a2f.audio import SAMPLE_RATE, to_mono_float
+from a2f.determinism import one_thread
 from a2f.errors import BadInput
 from a2f.features import CONTEXT, encode
 from a2f.models import Audio2Face, AudioEncoder, resample_features
@@ -161,14 +162,19 @@ def weight_pieces(model: Audio2Face, audio: Iterable[Tensor], face: Tensor, styl
         kept = piece if kept is None else torch.cat([kept, piece], dim=1)
         ready = start + kept.shape[1] - around
         if ready > done:
-            yield model.features(kept, face, style)[:, done - start : ready - start]
+            with one_thread():  # not while the caller has its turn
+                weights = model.features(kept, face, style)
+            yield weights[:, done - start : ready - start]
             done = ready
             drop = max(0, done - around - start)
             kept, start = kept[:, drop:], start + drop
     if kept is not None:
-        yield model.features(kept, face, style)[:, done - start :]
+        with one_thread():
+            weights = model.features(kept, face, style)
+        yield weights[:, done - start :]
 
 
+@one_thread()
 def projected(model: Audio2Face, audio: Tensor) -> Tensor:
     """Return the features (1, n, C) as the model normalises them, (1, n, K): behind its first layer."""
     if model.audio_mean is not None:
@@ -244,7 +250,9 @@ def face_pieces(
         for start in range(0, weights.shape[1], step):
             piece = weights[:, start : start + step]
             out = None if written is None else written[:, : piece.shape[1]]
-            yield model.synthesise(piece, face, out=out)[0].numpy()
+            with one_thread():
+                faces = model.synthesise(piece, face, out=out)
+            yield faces[0].numpy()
 
 
 @dataclass(frozen=True)

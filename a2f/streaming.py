@@ -176,6 +176,7 @@ class FaceStream:
         return np.concatenate(faces)
 
     @torch.no_grad()
+    @one_thread()
     def _make(self, last: int) -> np.ndarray:
         """Return the faces from the next frame to that before `last`."""
         if self._frames == last:
