@@ -39,17 +39,18 @@ def test_an_animation_has_the_same_digits_on_any_number_of_threads(way):
 
     clip, animator = open_dataset().split("test")[0], load("demo")
     sound = clip.read_waveform()[: clip.sample_rate]
+    given = {"template": clip.template, "style": clip, "sample_rate": clip.sample_rate}
+    make = {
+        "whole": lambda: animator(sound, **given).vertices,
+        "pieces": lambda: np.concatenate(list(animator.frames(sound, **given))),
+        "live": lambda: np.concatenate(list(animator.stream([sound], **given))),
+    }[way]
     before, made = torch.get_num_threads(), []
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            given = {"template": clip.template, "style": clip, "sample_rate": clip.sample_rate}
             with threadpool_limits(threads, user_api="blas"):
-                made.append({
-                    "whole": lambda: animator(sound, **given).vertices,
-                    "pieces": lambda: np.concatenate(list(animator.frames(sound, **given))),
-                    "live": lambda: np.concatenate(list(animator.stream([sound], **given))),
-                }[way]())  # fmt: skip
+                made.append(make())
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
