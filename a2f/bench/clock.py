@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-PASS = 0.5, 5.0  # seconds of one round of all cases up to which it is repeated 11 and 5 times; 3 times above
+PASS = 2.0  # seconds of one round of all cases up to which it is repeated 11 times; 5 times above
 _PROCESS = Path("/proc/self")
 
 
@@ -56,7 +56,7 @@ def interleaved(
     ----------
     cases : dict of str to callable
     repeats : int, optional
-        By default 3, 5 or 11, by how long a round takes.
+        By default 11 or 5, by how long a round takes.
     memory : bool
         Call each once more to see what memory it takes.
     """
@@ -69,7 +69,7 @@ def interleaved(
         operations[name] = float(counted.get_total_flops())
     taken = time.perf_counter() - began
     if repeats is None:
-        repeats = 11 if taken < PASS[0] else 5 if taken < PASS[1] else 3
+        repeats = 11 if taken < PASS else 5
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     busy: dict[str, list[float]] = {name: [] for name in cases}
     began, taken = time.perf_counter(), _others()
