@@ -40,7 +40,7 @@ installed = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("openvino", "nncf", "onnx", "onnxruntime")),
     reason="the extra runtime (OpenVINO, NNCF, ONNX Runtime and what it converts with) is not installed",
 )
-SUFFIX = {OPENVINO: ["about.json", "network.bin", "network.xml"], ONNX: ["about.json", "network.onnx"]}
+KEPT_FILES = {OPENVINO: ["about.json", "network.bin", "network.xml"], ONNX: ["about.json", "network.onnx"]}
 
 
 def noise(seconds: float, seed: int = 0) -> np.ndarray:
@@ -218,10 +218,10 @@ def test_a_network_is_converted_once_and_again_if_damaged_or_of_other_weights(
     first = encode(fast, sound)
     name = stored(runtime, encoder, kept).parent.name
     place = Path(shutil.copytree(kept / name, tmp_path / name))
-    assert sorted(path.name for path in place.iterdir()) == SUFFIX[runtime]
+    assert sorted(path.name for path in place.iterdir()) == KEPT_FILES[runtime]
     assert read_json(place / "about.json")["made_from"]["encoder"] == encoder.identity
     assert (encode(encoder_class(encoder, folder=tmp_path), sound) == first).all() and not made
-    weights = place / SUFFIX[runtime][1]
+    weights = place / KEPT_FILES[runtime][1]
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1
     weights.write_bytes(content)
