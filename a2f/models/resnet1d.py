@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from a2f.model_config import Stage
+from a2f.models.convolution import TimeConvolution
 
 
 class ResidualBlock(nn.Module):
@@ -17,10 +18,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv1d(in_channels, channels, 3, padding=1, bias=False),
+            TimeConvolution(in_channels, channels, 3),
             nn.BatchNorm1d(channels),
             nn.PReLU(channels),
-            nn.Conv1d(channels, channels, 3, stride=stride, padding=1, bias=False),
+            TimeConvolution(channels, channels, 3, stride),
             nn.BatchNorm1d(channels),
         )
         if in_channels == channels:
