@@ -21,6 +21,7 @@ from a2f.data.mesh_files import read_mesh
 from a2f.errors import A2FError, BadInput, MissingData
 from a2f.jobs import Job, Outcome, animate_one, plan
 from a2f.long_recordings import InPieces
+from a2f.processes import usable_device
 from a2f.receipts import digest
 from a2f.recordings import Shard, SoundPieces
 from a2f.runtimes import CALIBRATED, TORCH, check_runtime
@@ -134,6 +135,7 @@ def animate_each(
     progress: bool = True,
     runtime: str = TORCH,
     calibration: str | os.PathLike | None = None,
+    device: str = "cpu",
     report: Callable[[str], object] = print,
 ) -> Iterator[Outcome]:
     """Load a model, and animate one file after another as outcomes are asked for; see `animate`.
@@ -150,7 +152,9 @@ def animate_each(
     check_runtime(runtime)
     if calibration is not None and runtime != CALIBRATED:
         raise BadInput(f"calibration is for the runtime {CALIBRATED}; the runtime is {runtime}")
-    animator = load(checkpoint, download=download)
+    if usable_device(device).type != "cpu" and runtime != TORCH:  # before anything is fetched
+        raise BadInput(f"{runtime} runs the audio encoder on the processor; leave out the device, or the runtime")
+    animator = load(checkpoint, download=download).to(device)
     dataset = cache(lambda: _dataset(animator))
     face, motion = _template(template, animator, dataset), _style(style, animator, dataset)
     vector = animator.style(motion)
@@ -191,6 +195,7 @@ def animate(
     runtime: str = TORCH,
     calibration: str | os.PathLike | None = None,
     shard: str = "1/1",
+    device: str = "cpu",
 ) -> list[Path]:
     """Animate sound files and write the animations; what an earlier call made from the same is kept.
 
@@ -224,6 +229,8 @@ def animate(
         Speech that the ranges of openvino-int8 are taken from; sentences of the demo corpus by default.
     shard : str
         Which share of the files to animate, such as ``"3/16"``, the third of sixteen.
+    device : {"cpu", "cuda"}
+        Where faces are computed; several processes of one machine take a GPU each.
 
     Returns
     -------
@@ -255,6 +262,7 @@ def animate(
         progress=progress,
         runtime=runtime,
         calibration=calibration,
+        device=device,
         report=lambda text: tqdm.write(f"a2f: {text}", file=sys.stderr),
     )
     for outcome in each:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
@@ -14,11 +15,13 @@ from a2f.batches import whole_motion
 from a2f.chunked import face_pieces
 from a2f.data import Clip
 from a2f.data.sample import open_sample
-from a2f.determinism import one_thread
+from a2f.determinism import same_digits
 from a2f.errors import BadInput
 from a2f.features import encode, frame_count
 from a2f.kept import Kept
 from a2f.models import Motion, resample_features
+from a2f.models.runtime_encoder import RuntimeEncoder
+from a2f.processes import usable_device
 from a2f.runtimes import INT8, TORCH, run_by, runtime_deviation
 from a2f.saved import SavedModel
 from a2f.streaming import AHEAD, HOP, PAST, FaceStream
@@ -71,8 +74,10 @@ class Animator(SavedModel):
         MissingData
             If the runtime is not installed.
         BadInput
-            If there is no such runtime, or the encoder or a sound is of no use for it.
+            If there is no such runtime, the encoder or a sound is of no use for it, or the model is on a GPU.
         """
+        if name != TORCH:
+            _check_place(name, self.device)
         if calibration is not None:
             calibration = resample(to_mono_float(calibration), sample_rate, SAMPLE_RATE)
         encoder = run_by(name, self.encoder, calibration, threads=threads)
@@ -99,6 +104,34 @@ class Animator(SavedModel):
             evaluation=self.evaluation,
         )
 
+    def to(self, device: str) -> Self:
+        """Move the model and an audio encoder that torch runs; returns the animator itself.
+
+        Faces, weights and streams come back as NumPy arrays wherever they are computed; on a GPU they differ by
+        rounding from those of a CPU.
+
+        Parameters
+        ----------
+        device : {"cpu", "cuda"}
+
+        Raises
+        ------
+        BadInput
+            If it is another, or not there, or another runtime than torch runs the audio encoder.
+        """
+        where = usable_device(device)
+        if isinstance(self.encoder, RuntimeEncoder):
+            _check_place(self.encoder.runtime, where)
+        self.model.to(where)
+        self.encoder.to(where)
+        self.__dict__.pop("_kept", None)  # made of the weights where they were
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        """Where faces are computed."""
+        return self.model.data_std.device
+
     @cached_property
     def _kept(self) -> Kept:
         return Kept(self.model)
@@ -120,17 +153,18 @@ class Animator(SavedModel):
     def _style(self, motion: Clip | Animation | None) -> torch.Tensor | None:
         fps = self.config.data.fps
         if motion is None:
-            still = torch.zeros(1, 16, 3 * self.model.num_vertices)
+            still = torch.zeros(1, 16, 3 * self.model.num_vertices, device=self.device)
             return self.model.style(Motion(still))
         if isinstance(motion, Clip):
             whole = whole_motion(self.model, motion)
             return self.model.style(Motion(_at_rate(whole.values, motion.fps, fps), whole.basis))
         vertices = torch.from_numpy(self.topology.check_vertices(motion.vertices, "the style motion"))[None]
+        vertices = vertices.to(self.device)
         whole = self.model.motion(vertices, vertices[:, 0])
         return self.model.style(Motion(_at_rate(whole.values, motion.fps, fps)))
 
     @torch.no_grad()
-    @one_thread()
+    @same_digits()
     def __call__(
         self,
         waveform: np.ndarray,
@@ -160,20 +194,20 @@ class Animator(SavedModel):
         template, style = self._conditions(template, style)
         sound = resample(to_mono_float(waveform), sample_rate, SAMPLE_RATE)
         fps = self.config.data.fps
-        found = torch.from_numpy(encode(self.encoder, sound))[None]
+        found = torch.from_numpy(encode(self.encoder, sound))[None].to(self.device)
         frames = frame_count(sound, fps)
         audio = resample_features(found, frames, fps, self.encoder.feature_rate, self.encoder.first_centre)
-        face = torch.from_numpy(template)[None]
+        face = torch.from_numpy(template)[None].to(self.device)
         weights = self._kept.model.features(audio, face, style)
         return Animation(
-            vertices=self.model.synthesise(weights, face)[0].numpy(),
+            vertices=self.model.synthesise(weights, face)[0].cpu().numpy(),
             fps=fps,
             topology=self.topology,
             audio=sound,
             sample_rate=SAMPLE_RATE,
             name=name,
             basis=self._kept.blendshapes,
-            weights=weights[0].numpy(),
+            weights=weights[0].cpu().numpy(),
             config=self.config.to_dict(),
         )
 
@@ -282,7 +316,12 @@ class Animator(SavedModel):
         template = self.topology.check_vertices(template, "the template")
         if template.ndim != 2:
             raise BadInput(f"the template has shape {template.shape}, expected ({self.topology.num_vertices}, 3)")
-        return template, style if isinstance(style, torch.Tensor) else self.style(style)
+        return template, style.to(self.device) if isinstance(style, torch.Tensor) else self.style(style)
+
+
+def _check_place(runtime: str, device: torch.device) -> None:
+    if device.type != "cpu":
+        raise BadInput(f"{runtime} runs the audio encoder on the processor; use device 'cpu', or the runtime torch")
 
 
 def _at_rate(values: torch.Tensor, given: float, wanted: float) -> torch.Tensor:
@@ -293,7 +332,7 @@ def _at_rate(values: torch.Tensor, given: float, wanted: float) -> torch.Tensor:
     position = (torch.arange(frames, dtype=torch.float64) * given / wanted).clamp(max=values.shape[1] - 1)
     below = position.floor().long()
     above = (below + 1).clamp(max=values.shape[1] - 1)
-    return torch.lerp(values[:, below], values[:, above], (position - below).to(values.dtype).view(1, -1, 1))
+    return torch.lerp(values[:, below], values[:, above], (position - below).to(values).view(1, -1, 1))
 
 
 load = Animator.from_pretrained

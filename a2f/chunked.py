@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from a2f.audio import SAMPLE_RATE, to_mono_float
-from a2f.determinism import one_thread
+from a2f.determinism import same_digits
 from a2f.errors import BadInput
 from a2f.features import CONTEXT, encode
 from a2f.models import Audio2Face, AudioEncoder, resample_features
@@ -162,19 +162,19 @@ def weight_pieces(model: Audio2Face, audio: Iterable[Tensor], face: Tensor, styl
         kept = piece if kept is None else torch.cat([kept, piece], dim=1)
         ready = start + kept.shape[1] - around
         if ready > done:
-            with one_thread():  # not while the caller has its turn
+            with same_digits():  # not while the caller has its turn
                 weights = model.features(kept, face, style)
             yield weights[:, done - start : ready - start]
             done = ready
             drop = max(0, done - around - start)
             kept, start = kept[:, drop:], start + drop
     if kept is not None:
-        with one_thread():
+        with same_digits():
             weights = model.features(kept, face, style)
         yield weights[:, done - start :]
 
 
-@one_thread()
+@same_digits()
 def projected(model: Audio2Face, audio: Tensor) -> Tensor:
     """Return the features (1, n, C) as the model normalises them, (1, n, K): behind its first layer."""
     if model.audio_mean is not None:
@@ -231,7 +231,8 @@ def face_pieces(
 
     def audio() -> Iterator[Tensor]:
         sound = sound_pieces(waveform, sample_rate)
-        return frame_pieces(encoder, feature_pieces(encoder, sound, chunk_seconds), fps)
+        pieces = frame_pieces(encoder, feature_pieces(encoder, sound, chunk_seconds), fps)
+        return (piece.to(model.data_std.device) for piece in pieces)
 
     if model.audio_norm is None:  # Eq. 2 looks at the whole sound: once through for its statistics
         if isinstance(waveform, Iterator):
@@ -243,16 +244,16 @@ def face_pieces(
         for piece in audio():
             found.add(projected(model, piece))
         model = with_statistics(model, found)
-    face = torch.from_numpy(template)[None]
+    face = torch.from_numpy(template)[None].to(model.data_std.device)
     step = max(1, round(FACES * fps))
     written = face.new_empty(1, step, *face.shape[1:]) if reuse else None
     for weights in weight_pieces(model, audio(), face, style):
         for start in range(0, weights.shape[1], step):
             piece = weights[:, start : start + step]
             out = None if written is None else written[:, : piece.shape[1]]
-            with one_thread():
+            with same_digits():
                 faces = model.synthesise(piece, face, out=out)
-            yield faces[0].numpy()
+            yield faces[0].cpu().numpy()
 
 
 @dataclass(frozen=True)

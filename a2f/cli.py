@@ -154,6 +154,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--calibration", metavar="SPEECH", help="openvino-int8: speech like yours (default: of the demo corpus)"
     )
+    command.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default) or cuda")
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     command.epilog = _ANIMATE_MORE
 

@@ -109,6 +109,7 @@ def animate(options: argparse.Namespace) -> int:
         progress=sys.stderr.isatty() and shard.count == 1,
         runtime=options.runtime,
         calibration=options.calibration,
+        device=options.device,
     )
     made, kept, failed = 0, 0, []
     for outcome in outcomes:

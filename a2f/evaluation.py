@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from a2f.data import Clip, Dataset
-from a2f.determinism import one_thread
+from a2f.determinism import same_digits
 from a2f.errors import BadInput
 from a2f.methods import Method
 from a2f.metrics import sequence_errors, vertex_distance
@@ -19,7 +19,7 @@ METRICS = ("lip_mean", "lip_max", "upper", "face", "f_dtw", "f_dtw_per_frame")  
 BESIDE = ("lve", "fdd", "fdd_absolute")  # what other papers report
 
 
-@one_thread()
+@same_digits()
 def evaluate(
     method: Method,
     dataset: Dataset,

@@ -13,7 +13,7 @@ import torch
 from a2f.arrays import read_npz
 from a2f.audio import SAMPLE_RATE, resample
 from a2f.data import Clip
-from a2f.determinism import one_thread
+from a2f.determinism import same_digits
 from a2f.errors import BadInput, MissingData
 from a2f.files import atomic_path
 from a2f.models import AudioEncoder, resample_features
@@ -22,7 +22,7 @@ CONTEXT = 2.0  # seconds that windows of long audio overlap on each side
 
 
 @torch.no_grad()
-@one_thread()
+@same_digits()
 def encode(encoder: AudioEncoder, waveform: np.ndarray) -> np.ndarray:
     """Return the features of one waveform of any length.
 

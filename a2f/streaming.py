@@ -24,7 +24,7 @@ from a2f.chunked import (
     reach,
     with_statistics,
 )
-from a2f.determinism import one_thread
+from a2f.determinism import same_digits
 from a2f.errors import BadInput
 from a2f.features import encode
 from a2f.models import Audio2Face, AudioEncoder, resample_features
@@ -115,7 +115,7 @@ class FaceStream:
                 f"and, with the past, at most the {encoder.max_seconds:g} s that the audio encoder takes at once"
             )
         self.model, self.encoder, self.fps, self.sound = model, encoder, fps, sound
-        self._template, self._style = torch.from_numpy(template)[None], style
+        self._template, self._style = torch.from_numpy(template)[None].to(model.data_std.device), style
         self._convert = Resampler(sample_rate)
         self._levelled = [part for part in encoder.modules() if getattr(part, "normalise_waveform", False)]
         self._level, self._statistics = RunningLevel(), Statistics()
@@ -176,7 +176,7 @@ class FaceStream:
         return np.concatenate(faces)
 
     @torch.no_grad()
-    @one_thread()
+    @same_digits()
     def _make(self, last: int) -> np.ndarray:
         """Return the faces from the next frame to that before `last`."""
         if self._frames == last:
@@ -189,7 +189,8 @@ class FaceStream:
         start = min(start, self._frames)
         count = max(frames_within(self._heard, self.fps), last) - start
         rate, centre = self.encoder.feature_rate, self.encoder.first_centre + self._first / SAMPLE_RATE
-        audio = resample_features(torch.from_numpy(features)[None], count, self.fps, rate, centre, start)
+        found = torch.from_numpy(features)[None].to(self._template.device)
+        audio = resample_features(found, count, self.fps, rate, centre, start)
         new = slice(self._frames - start, last - start)
         model = self.model
         if model.audio_norm is None:
@@ -197,7 +198,7 @@ class FaceStream:
             model = with_statistics(model, self._statistics)
         weights = model.features(audio, self._template, self._style)[:, new]
         self._frames = last
-        return model.synthesise(weights, self._template)[0].numpy()
+        return model.synthesise(weights, self._template)[0].cpu().numpy()
 
     def _at_level(self, window: np.ndarray) -> np.ndarray:
         if not self._levelled:
@@ -226,7 +227,7 @@ class StreamingDeviation:
     real_time_factor: float  # median time of a hop's computation over the hop, on one core of this machine as it was
 
 
-@one_thread()
+@same_digits()
 def streaming_deviation(
     animator: Any, waveform: np.ndarray, template: np.ndarray, style: Any = None, **options: Any
 ) -> StreamingDeviation:

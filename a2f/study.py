@@ -15,7 +15,7 @@ import numpy as np
 
 from a2f.config import Config, baseline
 from a2f.data import Dataset, open_configured
-from a2f.determinism import one_thread
+from a2f.determinism import same_digits
 from a2f.evaluation import BESIDE, METRICS, evaluate, means
 from a2f.features import FeatureCache
 from a2f.files import read_json, write_json
@@ -152,7 +152,7 @@ def _prepare(config: Config, root: str | None, folder: Path, progress: bool) -> 
     FeatureCache(load_audio_encoder(config.model), folder / "features").prepare(dataset.clips, progress)
 
 
-@one_thread()
+@same_digits()
 def _run(entry: Entry, folder: str, root: str | None) -> None:
     """Train one entry and write its results, in a process of its own."""
     config = entry.config

@@ -15,7 +15,7 @@ import torch
 from a2f.batches import Batches
 from a2f.config import Config, TrainingConfig
 from a2f.data import Clip, Dataset, limit, spread
-from a2f.determinism import one_thread
+from a2f.determinism import same_digits
 from a2f.divergence import diverged
 from a2f.errors import BadInput
 from a2f.features import FeatureCache
@@ -42,7 +42,7 @@ def learning_rate(config: TrainingConfig, step: int, total: int) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup)))
 
 
-@one_thread()
+@same_digits()
 def train(
     config: Config,
     dataset: Dataset,

@@ -37,14 +37,15 @@ def main(folder: Path) -> None:
         if config.name == "diverged" and rank == 1:
             batch = dataclasses.replace(batch, audio=batch.audio * math.nan)
         loss = step(run, batch, config)
-        note["weights"] = digest(*(value.detach().numpy() for value in run.model.parameters()))
+        note["weights"] = digest(*(value.detach().cpu().numpy() for value in run.model.parameters()))
         return loss
 
     training._step = noted
     for case in json.loads((folder / "cases.json").read_text()):
         config, data = Config.from_dict(case), _make_dataset()
         try:
-            training.train(config, data, folder / config.name, seed=1, cache=folder / "features", progress=False)
+            out, device = folder / config.name, os.environ.get("A2F_TEST_DEVICE", "cpu")
+            training.train(config, data, out, seed=1, cache=folder / "features", progress=False, device=device)
         except (TrainingDiverged, Stopped) as error:
             notes[config.name]["error"] = str(error)
         (folder / f"rank{rank}.json").write_text(json.dumps(notes))

@@ -21,6 +21,7 @@ from a2f.bench.table import as_text
 from a2f.errors import BadInput, MissingData
 from a2f.models import Motion
 from a2f.plotting.runtime import plot_seconds, plot_training_step
+from a2f.precision import computes_bfloat16
 
 SIZE = QUICK.sizes[0]
 
@@ -138,18 +139,19 @@ def written(tmp_path_factory) -> dict:
     folder = tmp_path_factory.mktemp("bench")
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    assert command.run(parser.parse_args(["--quick", "--out", str(folder)])) == 0
-    return json.loads((folder / command.FILE).read_text())
+    assert command.run(parser.parse_args(["--quick", "--out", str(folder), "--name", "small"])) == 0
+    return json.loads((folder / "small.json").read_text())
 
 
 def test_the_file_holds_every_part_size_and_length(written):
-    assert written["quick"] and written["parts"] == ["training", "inference", "runtimes", "long", "export", "f-dtw"]
+    assert written["quick"] and written["device"] == "cpu" and written["machine"]["gpu"] is None
+    assert written["parts"] == ["training", "inference", "runtimes", "long", "export", "f-dtw"]
     assert ratios.sizes(written) == [size.vertices for size in QUICK.sizes]
     assert ratios.lengths(written) == list(QUICK.seconds)
     sizes, lengths = len(QUICK.sizes), len(QUICK.seconds)
     counts = {part: sum(row["part"] == part for row in written["rows"]) for part in written["parts"]}
     assert counts == {
-        "training": 3 * sizes,
+        "training": (3 + computes_bfloat16(torch.device("cpu"))) * sizes,
         "inference": 3 * lengths + 9 * sizes * lengths,
         "runtimes": 5 * lengths if all(written["packages"].values()) else 0,
         "long": 5,
@@ -226,8 +228,10 @@ def test_a_missing_part_is_named(written):
     changed = dict(written, rows=[row for row in written["rows"] if row["step"] != "loop"])
     with pytest.raises(MissingData, match="0 rows with .*loop"):
         ratios.speech_ratios(changed)
-    with pytest.raises(BadInput, match="no part 'drawing'"):
+    with pytest.raises(BadInput, match="no part 'drawing' on cpu; there are training, inference, runtimes, long"):
         measure(quick=True, parts=["drawing"])
+    with pytest.raises(BadInput, match="device is 'tpu'"):
+        measure(quick=True, device="tpu")
 
 
 def test_figures_show_every_size_and_method(written):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from a2f.determinism import one_product_thread, one_thread
+from a2f.determinism import one_product_thread, same_digits
 
 DIGEST = """
 import hashlib
@@ -61,7 +61,7 @@ def test_threads_are_given_back():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with one_thread(), one_product_thread():
+        with same_digits(), one_product_thread():
             assert torch.get_num_threads() == 1
             assert np.allclose(np.eye(3) @ np.ones((3, 2)), 1)
         assert torch.get_num_threads() == 2

@@ -8,7 +8,7 @@ import torch
 from test_chunked import noise, variant
 
 from a2f.chunked import deviation
-from a2f.determinism import one_thread
+from a2f.determinism import same_digits
 from a2f.errors import BadInput
 from a2f.models.encoder_base import unit_level
 from a2f.streaming import RunningLevel, streaming_deviation
@@ -18,7 +18,7 @@ RATE = 16_000
 
 @pytest.fixture(autouse=True)
 def alone():
-    with one_thread():
+    with same_digits():
         yield
 
 

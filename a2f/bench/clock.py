@@ -48,7 +48,10 @@ class Timing:
 
 
 def interleaved(
-    cases: Mapping[str, Callable[[], object]], repeats: int | None = None, memory: bool = False
+    cases: Mapping[str, Callable[[], object]],
+    repeats: int | None = None,
+    memory: bool = False,
+    device: str = "cpu",
 ) -> dict[str, Timing]:
     """Time calls in turn, A B A B, so that what disturbs the machine disturbs all of them.
 
@@ -58,16 +61,29 @@ def interleaved(
     repeats : int, optional
         By default 11 or 5, by how long a round takes.
     memory : bool
-        Call each once more to see what memory it takes.
+        Call each once more to see what memory it takes, of a GPU where it works there.
+    device : {"cpu", "cuda"}
+        A call to a GPU has ended when the GPU has.
     """
+    import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     operations, began = {}, time.perf_counter()
     for name, call in cases.items():  # also the first call, which builds what later ones find
         with FlopCounterMode(display=False) as counted:
             call()
         operations[name] = float(counted.get_total_flops())
     taken = time.perf_counter() - began
+    if device == "cuda":
+        for call in cases.values():  # its libraries still choose their ways
+            call()
+        wait()
+        began = time.perf_counter()
+        for call in cases.values():
+            call()
+        wait()
+        taken = time.perf_counter() - began
     if repeats is None:
         repeats = 11 if taken < PASS else 5
     seconds: dict[str, list[float]] = {name: [] for name in cases}
@@ -77,12 +93,15 @@ def interleaved(
         for name, call in cases.items():
             start, computed = time.perf_counter(), time.process_time()
             call()
+            wait()
             seconds[name].append(time.perf_counter() - start)
             busy[name].append(time.process_time() - computed)
     share = (_others() - taken) / ((time.perf_counter() - began) * psutil.cpu_count())
     found = {}
     for name, call in cases.items():
-        held = peak_memory(call) if memory else None
+        held = None
+        if memory:
+            held = peak_memory(call) if device == "cpu" else peak_memory_of_gpu(call)
         found[name] = Timing(
             tuple(seconds[name]), tuple(busy[name]), min(max(share, 0.0), 1.0), operations[name], held
         )
@@ -120,6 +139,18 @@ def peak_memory(call: Callable[[], object]) -> float | None:
     call()
     highest = next(line for line in (_PROCESS / "status").read_text().splitlines() if line.startswith("VmHWM"))
     return max(0.0, int(highest.split()[1]) * 1024 - before) / 1e6
+
+
+def peak_memory_of_gpu(call: Callable[[], object]) -> float:
+    """Return the most memory in MB of the GPU that a call's arrays held beyond those that were there before it."""
+    import torch
+
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    call()
+    torch.cuda.synchronize()
+    return (torch.cuda.max_memory_allocated() - before) / 1e6
 
 
 def _others() -> float:

@@ -19,8 +19,9 @@ from a2f.models.folded import folded
 @torch.no_grad()
 def encoding(seconds: float, setting: Setting, encoders: Mapping[str, Callable[[Tensor], Tensor]]) -> dict[str, Timing]:
     """Time each audio encoder on speech of some seconds."""
-    waveform = speech(seconds)
-    return interleaved({name: (lambda e=e: e(waveform)) for name, e in encoders.items()}, setting.repeats)
+    waveform = speech(seconds, setting)
+    cases = {name: (lambda e=e: e(waveform)) for name, e in encoders.items()}
+    return interleaved(cases, setting.repeats, device=setting.device)
 
 
 @torch.no_grad()
@@ -35,15 +36,16 @@ def synthesis(size: Size, seconds: float, setting: Setting) -> tuple[dict[tuple[
     dict
         ``moved``: bytes that a part has to read and write at least.
     """
-    frames = round(seconds * size.fps)
+    frames, device = round(seconds * size.fps), setting.device
     model, former = (made(size, setting).eval().requires_grad_(False) for made in (audio2face, faceformer))
-    template, motion = draw(1, size.vertices, 3), Motion(0.01 * draw(1, frames, 3 * size.vertices))
-    audio = draw(1, frames, audio_dim(setting))
-    heard = draw(1, frames, audio_dim(setting, "wav2vec2-base"))
-    identity = former.one_hot(torch.zeros(1, dtype=torch.int64))
+    template = draw(1, size.vertices, 3).to(device)
+    motion = Motion(0.01 * draw(1, frames, 3 * size.vertices).to(device))
+    audio = draw(1, frames, audio_dim(setting)).to(device)
+    heard = draw(1, frames, audio_dim(setting, "wav2vec2-base")).to(device)
+    identity = former.one_hot(torch.zeros(1, dtype=torch.int64, device=device))
     style = model.style(motion)
     features = model.features(audio, template, style)
-    quick, written = folded(model), torch.empty(1, frames, size.vertices, 3)
+    quick, written = folded(model), torch.empty(1, frames, size.vertices, 3, device=device)
     cases = {
         ("style", "reference"): lambda: reference.style(model, motion),
         ("style", "a2f"): lambda: model.style(motion),
@@ -59,7 +61,8 @@ def synthesis(size: Size, seconds: float, setting: Setting) -> tuple[dict[tuple[
     found = {}
     for chosen in (("style",), ("decoder",), ("projection",), ("loop",)):
         names = {f"{part}|{method}": call for (part, method), call in cases.items() if part in chosen}
-        found |= {tuple(name.split("|")): timing for name, timing in interleaved(names, setting.repeats).items()}
+        timed = interleaved(names, setting.repeats, device=device)
+        found |= {tuple(name.split("|")): timing for name, timing in timed.items()}
     counted = found["projection", "reference"].operations  # those of torch: the counter does not see NumPy's
     found |= {case: replace(found[case], operations=counted) for case in found if case[0] == "projection"}
     weights = 4 * model.embedding.weight.numel()

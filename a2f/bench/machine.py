@@ -14,8 +14,8 @@ from a2f.bench.clock import interleaved
 from a2f.bench.setting import Setting
 
 
-def describe() -> dict[str, Any]:
-    """Return processor, cores, memory in GB and how torch's threads are set."""
+def describe(device: str = "cpu") -> dict[str, Any]:
+    """Return processor, cores, memory in GB, how torch's threads are set, and the GPU where one is used."""
     import torch
 
     return {
@@ -24,7 +24,18 @@ def describe() -> dict[str, Any]:
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "threads": torch.get_num_threads(),
         "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
+        "vector_units": _vector_units(),
+        "gpu": torch.cuda.get_device_name() if device == "cuda" else None,
     }
+
+
+def _vector_units() -> list[str]:
+    """Return which of the instructions that products of few bits are made of torch finds in the processor."""
+    import torch
+
+    names = ("avx2", "avx512", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+    known = torch.cpu.get_capabilities()
+    return [name for name in names if known.get(name)]
 
 
 def _processor() -> str:
@@ -51,10 +62,11 @@ def rates(setting: Setting) -> dict[str, Any]:
     square = setting.product
     shapes = [(square, square, square), (500, 1024, 4 * 1024), (250, 256, 3 * largest)]
     pairs = [(torch.rand(m, k, generator=generator), torch.rand(k, n, generator=generator)) for m, k, n in shapes]
-    source = torch.zeros(setting.copied // 4)
+    pairs = [(left.to(setting.device), right.to(setting.device)) for left, right in pairs]
+    source = torch.zeros(setting.copied // 4, device=setting.device)
     target = torch.empty_like(source)
     cases = {str(shape): (lambda a=a, b=b: a @ b) for shape, (a, b) in zip(shapes, pairs, strict=True)}
-    found = interleaved(cases | {"copy": lambda: target.copy_(source)}, setting.repeats)
+    found = interleaved(cases | {"copy": lambda: target.copy_(source)}, setting.repeats, device=setting.device)
     products = [
         {"shape": list(shape), "per_second": 2 * shape[0] * shape[1] * shape[2] / found[str(shape)].median}
         for shape in shapes

@@ -5,32 +5,40 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 from a2f.bench import inference, long, machine, output, runtimes, training
 from a2f.bench.clock import Timing
 from a2f.bench.setting import FULL, QUICK, Size, audio_dim, encoders
-from a2f.determinism import one_thread
+from a2f.determinism import same_digits
 from a2f.errors import BadInput
 from a2f.origin import commit, versions
+from a2f.processes import usable_device
 
-PARTS = ("training", "inference", "runtimes", "long", "export", "f-dtw")
+ON_GPU = ("training", "inference")
+PARTS = (*ON_GPU, "runtimes", "long", "export", "f-dtw")
 
 
-@one_thread()
+@same_digits()
 def measure(
-    quick: bool = False, parts: Collection[str] = PARTS, report: Callable[[str], object] = lambda text: None
+    quick: bool = False,
+    parts: Collection[str] | None = None,
+    report: Callable[[str], object] = lambda text: None,
+    device: str = "cpu",
 ) -> dict[str, Any]:
-    """Time a2f against the plain path and against FaceFormer, one thread.
+    """Time a2f against the plain path and against FaceFormer, on one thread or on a GPU.
 
     Parameters
     ----------
     quick : bool
         Small networks and meshes: whether it works, not how fast.
-    parts : collection of {"training", "inference", "runtimes", "long", "export", "f-dtw"}
+    parts : collection of {"training", "inference", "runtimes", "long", "export", "f-dtw"}, optional
+        All that a device has: a GPU the first two.
         "runtimes" has no rows where a package of theirs is not installed; ``packages`` tells which is.
     report : callable
         Is told what comes next.
+    device : {"cpu", "cuda"}
 
     Returns
     -------
@@ -43,12 +51,14 @@ def measure(
     Raises
     ------
     BadInput
-        If there is no such part.
+        If there is no such part, or not on this device, or there is no such device.
     """
-    unknown = sorted(set(parts) - set(PARTS))
+    known = PARTS if usable_device(device).type == "cpu" else ON_GPU
+    parts = known if parts is None else parts
+    unknown = sorted(set(parts) - set(known))
     if unknown:
-        raise BadInput(f"the bench has no part {unknown[0]!r}; there are {', '.join(PARTS)}")
-    setting, began = QUICK if quick else FULL, time.perf_counter()
+        raise BadInput(f"the bench has no part {unknown[0]!r} on {device}; there are {', '.join(known)}")
+    setting, began = replace(QUICK if quick else FULL, device=device), time.perf_counter()
     report("rates of the machine")
     measured = machine.rates(setting)
     rows: list[dict[str, Any]] = []
@@ -105,12 +115,13 @@ def measure(
         keep("runtimes", run.encoder, run.runtime, run.timing, None, run.seconds, **more)
     return {
         "quick": quick,
+        "device": device,
         "parts": [part for part in PARTS if part in parts],
         "setting": {"batch": setting.batch, "frames": setting.frames, "network": setting.config.to_dict()["model"],
                     "hubert_changed": setting.encoder, "hubert_channels": audio_dim(setting),
                     "weights": "random, but the bundled encoder's", "style_motion": "the target, as released"},
         "packages": packages,
-        "machine": machine.describe() | {"before": measured, "after": machine.rates(setting)},
+        "machine": machine.describe(device) | {"before": measured, "after": machine.rates(setting)},
         "seconds": round(time.perf_counter() - began, 1),
         "origin": {**commit(), "versions": versions()},
         "rows": rows,

@@ -108,7 +108,7 @@ def runs(setting: Setting, report: Callable[[str], object]) -> Iterator[Run]:
                 once[runtime] = time.perf_counter() - began
             for seconds in setting.seconds:
                 report(f"runtimes of {name}, {seconds:g} s")
-                waveform = speech(seconds)
+                waveform = speech(seconds, setting)
                 found = interleaved({key: partial(e, waveform) for key, e in ways.items()}, setting.repeats)
                 expected = encoder(waveform)
                 for runtime, other in ways.items():

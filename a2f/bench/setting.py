@@ -58,6 +58,7 @@ class Setting:
         Frames of both sequences of F-DTW.
     product, copied : int
         Rows of the square matrix product, and bytes of the copy, that rate the machine.
+    device : {"cpu", "cuda"}
     """
 
     sizes: tuple[Size, ...]
@@ -71,6 +72,7 @@ class Setting:
     warped: int = 300
     product: int = 2048
     copied: int = 256 * 2**20
+    device: str = "cpu"
 
 
 # The meshes of VOCASET, Multiface as MeshTalk has it, and BIWI.
@@ -96,9 +98,9 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def speech(seconds: float, batch: int = 1) -> Tensor:
+def speech(seconds: float, setting: Setting, batch: int = 1) -> Tensor:
     """Return noise at 16 kHz in place of speech, (B, S)."""
-    return 0.1 * draw(batch, round(seconds * SAMPLE_RATE))
+    return 0.1 * draw(batch, round(seconds * SAMPLE_RATE)).to(setting.device)
 
 
 def transformer(kind: str, setting: Setting) -> torch.nn.Module:
@@ -129,14 +131,14 @@ def transformer(kind: str, setting: Setting) -> torch.nn.Module:
         tensor.normal_(0.0, 0.02, generator=generator)
         if tensor.ndim == 1 and name.endswith("weight"):  # a norm's
             tensor.fill_(1.0)
-    return made
+    return made.to(setting.device)
 
 
 def encoders(setting: Setting) -> dict[str, Callable[[Tensor], Tensor]]:
     """Return audio encoders by name, waveforms (B, S) to features (B, T_a, C); only the bundled one has learnt."""
     networks = {kind: transformer(kind, setting) for kind in ("hubert-large", "wav2vec2-base")}
     found = {kind: (lambda wave, n=network: n(wave).last_hidden_state) for kind, network in networks.items()}
-    found[BUNDLED] = load_audio_encoder(setting.config.replace(audio_encoder=BUNDLED).model)
+    found[BUNDLED] = load_audio_encoder(setting.config.replace(audio_encoder=BUNDLED).model).to(setting.device)
     return found
 
 
@@ -149,7 +151,7 @@ def audio2face(size: Size, setting: Setting) -> Audio2Face:
     """Return the paper's network with random weights, its data one unit in size."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Audio2Face(setting.config.model, size.vertices, audio_dim(setting))
+        return Audio2Face(setting.config.model, size.vertices, audio_dim(setting)).to(setting.device)
 
 
 def faceformer(size: Size, setting: Setting) -> FaceFormer:
@@ -159,15 +161,16 @@ def faceformer(size: Size, setting: Setting) -> FaceFormer:
         torch.manual_seed(0)
         model = FaceFormer(config, size.vertices, audio_dim(setting, "wav2vec2-base"), SUBJECTS)
         torch.nn.init.normal_(model.motion_out.weight, std=0.01)
-    return model
+    return model.to(setting.device)
 
 
 def training_batch(size: Size, setting: Setting) -> Batch:
     """Return a batch of one training step whose style motion is its target, as in the released code."""
-    motion = Motion(0.01 * draw(setting.batch, setting.frames, 3 * size.vertices))
-    audio = draw(setting.batch, setting.frames, audio_dim(setting), seed=1)
-    template = draw(setting.batch, size.vertices, 3, seed=2)
-    return Batch(audio, template, motion, motion, torch.zeros(setting.batch, dtype=torch.int64))
+    motion = Motion(0.01 * draw(setting.batch, setting.frames, 3 * size.vertices).to(setting.device))
+    audio = draw(setting.batch, setting.frames, audio_dim(setting), seed=1).to(setting.device)
+    template = draw(setting.batch, size.vertices, 3, seed=2).to(setting.device)
+    subjects = torch.zeros(setting.batch, dtype=torch.int64, device=setting.device)
+    return Batch(audio, template, motion, motion, subjects)
 
 
 def at_frames(features: Tensor, frames: int, fps: float) -> Tensor:

@@ -10,7 +10,7 @@ def as_text(bench: Mapping[str, Any]) -> str:
     """Return the table of a bench that `rows.measure` made and `ratios.summary` added its ratios to."""
     best = max(row["per_second"] for row in bench["machine"]["before"]["products"])
     lines = [
-        f"{bench['machine']['processor']}, {bench['machine']['threads']} thread: {best / 1e9:.0f} GFLOP/s in matrix "
+        f"{place(bench['machine'])}: {best / 1e9:.0f} GFLOP/s in matrix "
         f"products, {bench['machine']['before']['copy'] / 1e9:.1f} GB/s copied",
         "",
         f"{'part':11s}{'step':15s}{'method':26s}{'vertices':>9s}{'speech':>8s}{'median':>11s}{'computing':>11s}{'floor':>11s}{'memory':>9s}"
@@ -43,6 +43,11 @@ def as_text(bench: Mapping[str, Any]) -> str:
         wanted = "" if row["most"] is None else f" (at most {row['most']:g}: {_word(row['holds'])})"
         lines.append(f"{row['what']}: {row['value']:.3g} {row['unit']}".rstrip() + wanted)
     return "\n".join(lines)
+
+
+def place(machine: Mapping[str, Any]) -> str:
+    """Return what computed: the GPU, or the processor with its number of threads."""
+    return machine.get("gpu") or f"{machine['processor']}, {machine['threads']} thread"
 
 
 def _word(holds: bool) -> str:

@@ -55,8 +55,10 @@ class Motion:
 
     def squared_norm(self) -> Tensor:
         """Return ||d||^2 of every frame, (B, T)."""
+        # squares of all values would take as much memory as the values
+        if self.basis is None and self.values.device.type != "cpu":
+            return (self.values.unsqueeze(-2) @ self.values.unsqueeze(-1)).flatten(1)
         if self.basis is None:
-            # frame by frame: squares of all values would take as much memory as the values
             return torch.stack([frame.dot(frame) for frame in self.values.flatten(0, 1)]).view(self.values.shape[:2])
         return ((self.values @ (self.basis @ self.basis.T)) * self.values).sum(-1)
 

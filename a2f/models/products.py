@@ -39,7 +39,10 @@ class _Products(torch.autograd.Function):
     def forward(ctx, weight: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
         ctx.save_for_backward(weight, *rows)
         ctx.set_materialize_grads(False)
-        total = torch.stack([row.abs().sum() for row in weight]).sum()  # no copy of W
+        if weight.device.type == "cpu":
+            total = torch.stack([row.abs().sum() for row in weight]).sum()  # no copy of W
+        else:
+            total = torch.linalg.vector_norm(weight, 1)
         return weight @ weight.T, total, *(row @ weight.T for row in rows)
 
     @staticmethod
@@ -50,8 +53,9 @@ class _Products(torch.autograd.Function):
         if to_gram is not None:
             pairs.append((to_gram + to_gram.T, weight))
         gradient = torch.empty_like(weight)
-        for start in range(0, weight.shape[1], BLOCK):
-            here = slice(start, start + BLOCK)
+        size = BLOCK if weight.device.type == "cpu" else weight.shape[1]  # a GPU has no use for blocks
+        for start in range(0, weight.shape[1], size):
+            here = slice(start, start + size)
             block = gradient[:, here]
             if to_total is None:
                 block.zero_()
