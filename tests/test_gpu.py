@@ -85,7 +85,8 @@ def test_pieces_and_live_faces_are_those_of_the_processor(both, clip):
 def test_a_folder_of_sounds_is_animated(tiny_run, both, clip, topology, tmp_path):
     soundfile.write(tmp_path / "speech.wav", clip.waveform, clip.sample_rate, subtype="FLOAT")
     motion = both[0](clip.waveform, clip.template, clip)
-    style, face = motion.to_npz(tmp_path / "style.npz"), tmp_path / "face.npy"
+    style, face = tmp_path / "style.npz", tmp_path / "face.npy"
+    motion.to_npz(style)
     np.save(face, clip.template)
     given = {"checkpoint": tiny_run, "style": str(style), "template": str(face), "progress": False}
     (made,) = a2f.animate([tmp_path / "speech.wav"], tmp_path / "out", ["npz"], device="cuda", **given)

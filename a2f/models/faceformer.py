@@ -144,8 +144,8 @@ class FaceFormer(FaceModel):
         heads, period = self.config.heads, self.config.period
         positions = periodic_positions(frames, self.config.feature_dim, period).to(tokens)
         past = staircase_mask(frames, heads, period).to(tokens).repeat(batch, 1, 1)  # (B heads, T', T')
-        others = ~torch.eye(frames, memory.shape[1], dtype=torch.bool)  # frame t hears audio token t alone
-        return self.decoder(self.position_dropout(tokens + positions), memory, tgt_mask=past, memory_mask=others)
+        alone = torch.eye(frames, memory.shape[1], dtype=torch.bool, device=tokens.device)  # its own token
+        return self.decoder(self.position_dropout(tokens + positions), memory, tgt_mask=past, memory_mask=~alone)
 
     def frame_error(self, states: Tensor, target: Motion) -> Tensor:
         """Return || V z_t + b - d_t ||^2 of every frame, (B, T), by `motion.squared_error`; b is a row always on."""
