@@ -336,3 +336,24 @@ def test_the_public_name_stays_a_function_after_its_first_use():
     assert callable(a2f.animate)
     importlib.import_module("a2f.animating")
     assert a2f.animate is animate is a2f.animate
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path, tiny_run, inputs, animator, clip, monkeypatch):
+    write_wav(tmp_path / "one.wav", clip.waveform)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for device, said in (("cuda", "no CUDA device"), ("tpu", "device is 'tpu'")):
+        with pytest.raises(BadInput, match=said):
+            animate([tmp_path / "one.wav"], tmp_path / "out", ["npz"], checkpoint=tiny_run, device=device, **inputs)
+        with pytest.raises(BadInput, match=said):
+            animator.to(device)
+    assert not (tmp_path / "out").exists() and animator.to("cpu") is animator
+
+
+def test_another_runtime_is_refused_on_a_gpu(tmp_path, tiny_run, inputs, clip, monkeypatch):
+    write_wav(tmp_path / "one.wav", clip.waveform)
+    monkeypatch.setattr("a2f.animating.usable_device", lambda name: torch.device(name))
+    with pytest.raises(BadInput, match="onnxruntime runs the audio encoder on the processor"):
+        animate(
+            [tmp_path / "one.wav"], tmp_path / "out", ["npz"], checkpoint=tiny_run, device="cuda",
+            runtime="onnxruntime", **inputs,
+        )  # fmt: skip

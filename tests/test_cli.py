@@ -64,6 +64,8 @@ def test_a_wrong_command_line_exits_with_2(arguments, capsys):
         (["validate-data", "demo", "here"], "takes neither a path"),
         (["train", "--dataset", "multiface", "--data-root", "nowhere", "--out", "x"], "'nowhere' is not a folder"),
         (["train", "--out", "x", "--device", "cuda"], "no CUDA device"),
+        (["bench", "--out", "x", "--device", "cuda"], "no CUDA device"),
+        (["bench", "--out", "x", "--quick", "--device", "tpu"], "device is 'tpu', expected 'cpu' or 'cuda'"),
         (["train", "--preset", "none", "--out", "x"], "'none'"),
         (["train", "--preset", "smoke", "--set", "colour=1", "--out", "x"], "colour"),
         (["animate", "none.wav", "nor this.wav", "--out", "x"], "none.wav, nor this.wav"),
@@ -75,6 +77,7 @@ def test_a_wrong_command_line_exits_with_2(arguments, capsys):
 )
 def test_bad_input_is_one_line_and_exit_2(arguments, words, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert cli.main(arguments) == 2
     shown = capsys.readouterr().err
     assert shown.startswith("a2f: error: ") and words in shown and shown.count("\n") == 1

@@ -7,7 +7,9 @@ import json
 import pytest
 
 from a2f import studies as module
-from a2f.bench import command as bench
+from a2f.bench.ratios import on_gpu, summary
+from a2f.bench.rows import PARTS
+from a2f.bench.stored import stored_benches
 from a2f.comparison import compare, expression_path
 from a2f.config import PAPER, SMOKE
 from a2f.errors import BadInput, MissingData
@@ -132,5 +134,10 @@ def test_the_stored_results_are_those_of_the_present_definition(name):
         assert len({runs[turn]["steps"] for runs in found["rows"].values()}) == 1, "equal budgets"
 
 
-def test_nothing_else_is_stored_but_the_bench():
-    assert {path.name for path in STORED.iterdir()} == {*(f"{name}.json" for name in NAMES), bench.FILE}
+def test_nothing_else_is_stored_but_benches_of_committed_sources_with_the_ratios_of_their_times():
+    benches = stored_benches(STORED)
+    assert {path.name for path in STORED.iterdir()} == {f"{name}.json" for name in (*NAMES, *benches)}
+    assert set(benches["bench"]["parts"]) == set(PARTS) and not on_gpu(benches["bench"])
+    for found in benches.values():
+        assert found["origin"]["commit"] and found["origin"]["modified"] is False and not found["quick"]
+        assert found["summary"] == summary(found)

@@ -33,7 +33,7 @@ def _vector_units() -> list[str]:
     """Return which of the instructions that products of few bits are made of torch finds in the processor."""
     import torch
 
-    names = ("avx2", "avx512", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+    names = ("avx2", "avx512_f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
     known = torch.cpu.get_capabilities()
     return [name for name in names if known.get(name)]
 

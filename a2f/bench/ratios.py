@@ -126,6 +126,11 @@ STEP = (("reference", "median", {5_023: 20.0, 23_370: 12.0}), ("reference, featu
 PROJECTION = {23_370: 1.6}
 
 
+def on_gpu(bench: Mapping[str, Any]) -> bool:
+    """Return whether a GPU was timed: what is wanted below, is wanted of one thread of a processor."""
+    return bool(bench["machine"].get("gpu"))
+
+
 def training_ratios(bench: Mapping[str, Any]) -> list[Ratio]:
     """Return how many times the time and the memory of a2f's training step the plain ones take."""
     found = []
@@ -135,7 +140,8 @@ def training_ratios(bench: Mapping[str, Any]) -> list[Ratio]:
             other = find(bench, part="training", method=method, vertices=vertices)
             if other[key] is not None and ours[key]:
                 what = f"training step, {method}, {'memory' if key == 'memory_mb' else 'time'}"
-                found.append(Ratio(what, vertices, other[key] / ours[key], wanted.get(vertices)))
+                least = None if on_gpu(bench) else wanted.get(vertices)
+                found.append(Ratio(what, vertices, other[key] / ours[key], least))
     return found
 
 
@@ -145,7 +151,7 @@ def synthesis_ratios(bench: Mapping[str, Any]) -> list[Ratio]:
     found = []
     for vertices in sizes(bench):
         for what, step, method, wanted in (
-            ("projection", "projection", "a2f", PROJECTION.get(vertices)),
+            ("projection", "projection", "a2f", None if on_gpu(bench) else PROJECTION.get(vertices)),
             ("projection into memory used again", "projection", "a2f, memory used again", None),
             ("decoder with folded norms", "decoder", "a2f", None),
         ):

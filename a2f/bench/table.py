@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -42,6 +42,49 @@ def as_text(bench: Mapping[str, Any]) -> str:
     for row in bench["summary"]["limits"]:
         wanted = "" if row["most"] is None else f" (at most {row['most']:g}: {_word(row['holds'])})"
         lines.append(f"{row['what']}: {row['value']:.3g} {row['unit']}".rstrip() + wanted)
+    return "\n".join(lines)
+
+
+VIEWS = {"end to end, HuBERT-large": "end_to_end", "end to end, bundled encoder": "bundled_encoder",
+         "behind the audio encoder": "after_encoder"}  # fmt: skip
+
+
+def against_faceformer(rows: Sequence[Mapping[str, Any]], ratio: float) -> str:
+    """Return how many times as long FaceFormer takes, by mesh and length, and where a ratio is reached, as text.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        ``faceformer`` of a bench's summary.
+    ratio : float
+    """
+    lengths, lines = sorted({row["speech"] for row in rows}), []
+    for name in dict.fromkeys(row["faceformer"] for row in rows):
+        lines.append(f"{name} takes so many times as long")
+        lines.append(f"{'':37s}" + "".join(f"{length:>7g} s" for length in lengths))
+        for vertices in sorted({row["vertices"] for row in rows}):
+            for view, key in VIEWS.items():
+                own = [row for row in rows if row["faceformer"] == name and row["vertices"] == vertices]
+                lines.append(f"{vertices:7,d}  {view:28s}" + "".join(f"{row[key]:9.2f}" for row in own))
+    published = [row for row in rows if row["faceformer"] == "FaceFormer as published"]
+    for view, key in VIEWS.items():
+        reached = [f"{r['vertices']:,} vertices, {r['speech']:g} s" for r in published if r[key] >= ratio]
+        where = "everywhere" if len(reached) == len(published) else f"at {'; '.join(reached)}" if reached else "nowhere"
+        lines.append(f"{view}: a ratio of {ratio:.0f} is reached {where}")
+    whole, behind = (min(row[key] for row in rows) for key in ("seconds_a_second", "after_encoder_a_second"))
+    lines.append(f"seconds for a second of speech, at best: {whole:.2g} end to end, {behind:.2g} behind the encoder")
+    return "\n".join(lines)
+
+
+def other_runtimes(bench: Mapping[str, Any]) -> str:
+    """Return how fast other runtimes than torch hear and how far off their features are, a line a length, as text."""
+    lines = []
+    for row in bench["summary"]["runtimes"]:
+        bound = "" if row["wanted"] is None else f", at least {row['wanted']:g} was wanted: {_word(row['holds'])}"
+        lines.append(
+            f"{row['encoder']:>14s} by {row['runtime']:16s} {row['speech']:4g} s: {row['value']:5.2f} times as fast as "
+            f"by torch, features {row['deviation']:.0e} apart{bound}"
+        )
     return "\n".join(lines)
 
 

@@ -83,4 +83,6 @@ def plot_training_step(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _short(value: float) -> str:
+    if value < 0.1:
+        return f"{value:.2g}"
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
