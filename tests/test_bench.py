@@ -17,7 +17,7 @@ from a2f.bench.hours import of_speech
 from a2f.bench.machine import least_seconds
 from a2f.bench.rows import measure
 from a2f.bench.setting import QUICK, audio2face, draw, head, training_batch
-from a2f.bench.table import as_text
+from a2f.bench.table import against_faceformer, as_text
 from a2f.errors import BadInput, MissingData
 from a2f.models import Motion
 from a2f.plotting.runtime import plot_seconds, plot_training_step
@@ -174,6 +174,30 @@ def test_the_table_has_a_line_a_row(written):
     text, summary = as_text(written), written["summary"]
     said = summary["ratios"] + summary["faceformer"] + summary["runtimes"] + summary["limits"]
     assert len(text.splitlines()) == 3 + len(written["rows"]) + len(said)
+
+
+def test_where_a_ratio_to_faceformer_is_reached_is_said(written):
+    rows = copy.deepcopy(written["summary"]["faceformer"])
+    for row in rows:
+        row |= {"end_to_end": 20.0, "bundled_encoder": 2.0, "after_encoder": 2.0, "seconds_a_second": 0.01}
+    published = [row for row in rows if row["faceformer"] == "FaceFormer as published"]
+    published[0]["after_encoder"] = 14.5
+    text = against_faceformer(rows, ratios.PAPER_RATIO)
+    assert "end to end, HuBERT-large: a ratio of 14 is reached everywhere" in text
+    assert "end to end, bundled encoder: a ratio of 14 is reached nowhere" in text
+    assert "behind the audio encoder: a ratio of 14 is reached at 400 vertices (0.5 s)\n" in text
+    assert "0.01 to 0.01 here, FaceFormer as published 0.2 to 0.2" in text
+
+
+def test_on_a_gpu_nothing_is_wanted(written):
+    there = copy.deepcopy(written)
+    there["machine"]["gpu"] = "some GPU"
+    for row in there["rows"]:
+        if row["vertices"]:
+            row["vertices"] = {400: 5_023, 900: 23_370}[row["vertices"]]
+    assert [row for row in ratios.summary(there)["ratios"] if row["wanted"] is not None] == []
+    there["machine"]["gpu"] = None
+    assert len([row for row in ratios.summary(there)["ratios"] if row["wanted"] is not None]) == 5
 
 
 def test_a_limit_is_held_or_missed(written):
