@@ -224,8 +224,8 @@ def test_a_bound_can_be_missed(written):
     for row in changed["rows"]:
         if row["part"] == "training":
             row["vertices"] = {400: 5_023, 900: 23_370}[row["vertices"]]
-            row["median"] = {"a2f": 1.0, "reference": 15.0, "reference, features kept": 2.0}[row["method"]]
-            row["memory_mb"] = {"a2f": 10.0, "reference": 60.0, "reference, features kept": 60.0}[row["method"]]
+            row["median"] = {"a2f": 1.0, "reference": 15.0, "reference, features kept": 2.0}.get(row["method"])
+            row["memory_mb"] = {"a2f": 10.0, "reference": 60.0, "reference, features kept": 60.0}.get(row["method"])
     changed["rows"] = [row for row in changed["rows"] if row["part"] == "training"]
     found = {(ratio.what, ratio.vertices): ratio for ratio in ratios.training_ratios(changed)}
     assert not found["training step, reference, time", 5_023].holds  # 15 of 20

@@ -28,7 +28,7 @@ from torch.nn.utils.rnn import pad_sequence  # noqa: E402
 
 from a2f.audio import SAMPLE_RATE, resample  # noqa: E402
 from a2f.data import Clip, open_dataset  # noqa: E402
-from a2f.determinism import one_thread  # noqa: E402
+from a2f.determinism import same_digits  # noqa: E402
 from a2f.features import encode  # noqa: E402
 from a2f.files import atomic_path, sha256, write_json  # noqa: E402
 from a2f.models.ctc import BLANK, CtcFeatures, PhoneNetwork  # noqa: E402
@@ -72,7 +72,7 @@ def batches(bands: Sequence[Tensor], rng: np.random.Generator) -> list[np.ndarra
     return [chunks[i] for i in rng.permutation(len(chunks))]
 
 
-@one_thread()
+@same_digits()
 def train(bands: Sequence[Tensor], targets: Sequence[Tensor], symbols: int, seed: int, steps: int) -> PhoneNetwork:
     """Train a network by CTC.
 

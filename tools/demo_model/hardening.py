@@ -23,7 +23,7 @@ from tqdm import tqdm
 import a2f
 from a2f.animator import Animator
 from a2f.data import open_dataset
-from a2f.determinism import one_thread
+from a2f.determinism import same_digits
 from a2f.files import read_json, sha256, write_json
 from a2f.models import AudioEncoder, FaceModel, LipAperture, resample_features, save_model
 from a2f.models.stored import TUNED
@@ -163,7 +163,7 @@ def harden(run: Path, pairs: np.ndarray, held: int, recipe: Hardening, workers: 
         os.environ["OMP_NUM_THREADS"] = "1"
         with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs))) as pool:
             found = pool.map(_student, jobs, 1)
-    with one_thread():
+    with same_digits():
         animator = a2f.load(run)
         lesson = _Lesson(animator, pairs, np.arange(held), recipe, np.random.default_rng(recipe.seeds[0]))
         encoder, model = _parts(animator)
@@ -190,7 +190,7 @@ def harden(run: Path, pairs: np.ndarray, held: int, recipe: Hardening, workers: 
     return out
 
 
-@one_thread()
+@same_digits()
 def _student(job: tuple) -> dict[str, dict[str, np.ndarray]]:
     """Return the weights that one seed comes to."""
     run, pairs, held, recipe, seed = job
