@@ -124,7 +124,6 @@ class Animator(SavedModel):
             _check_place(self.encoder.runtime, where)
         self.model.to(where)
         self.encoder.to(where)
-        self.__dict__.pop("_kept", None)  # made of the weights where they were
         return self
 
     @property
@@ -137,6 +136,7 @@ class Animator(SavedModel):
         return Kept(self.model)
 
     @torch.no_grad()
+    @same_digits()
     def style(self, motion: Clip | Animation | None) -> torch.Tensor | None:
         """Return the style vector of a motion, to be used for any number of animations.
 

@@ -20,7 +20,7 @@ class Kept:
     Parameters
     ----------
     model : Audio2Face
-        Changes made to its weights in place are noticed.
+        Changes made to its weights in place are noticed, and that they moved to another device.
     """
 
     def __init__(self, model: Audio2Face) -> None:
@@ -61,7 +61,7 @@ class Kept:
 
     def _forget_if_changed(self) -> None:
         tensors = [*self._model.parameters(), *self._model.buffers()]
-        state = tuple((id(tensor), tensor._version) for tensor in tensors)
+        state = tuple((id(tensor), tensor._version, tensor.device) for tensor in tensors)
         if state != self._state:
             self._found.clear()
             self._styles.clear()

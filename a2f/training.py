@@ -78,7 +78,7 @@ def train(
     progress : bool
         Show a bar on standard error.
     device : {"cpu", "cuda"}
-        Where model and encoder compute. A run may go on elsewhere; only on one CPU are its digits the same.
+        Where model and encoder compute. A run may go on elsewhere; only on the same one are its digits the same.
     precision : {"float32", "bfloat16"}
         Of convolutions and linear layers, see `a2f.precision`.
     save_seconds : float

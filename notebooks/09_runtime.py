@@ -18,8 +18,8 @@
 # > takes 0.1 seconds." (section 5.2)
 #
 # That is a ratio of 14. The paper does not say on what machine, for what length of speech, on what mesh, or whether the
-# audio encoder counts. Here: by part and by method, on one CPU thread, with networks of the published sizes. Time does
-# not depend on a weight's value, so all but the bundled encoder have random ones.
+# audio encoder counts. Here: by part and by method, on one CPU thread and on a GPU, with networks of the published sizes.
+# Time does not depend on a weight's value, so all but the bundled encoder have random ones.
 
 # %% tags=["parameters"]
 preset = "demo"  # demo, smoke, paper or release

@@ -83,5 +83,5 @@ assert verdicts.count("not tested here") <= 2 and verdicts.count("cannot be test
 
 # %% [markdown]
 # ## What differs from the paper
-# The paper gives one number a cell, without seeds, intervals or floors. Its running time is of a GPU, this one's of a
-# CPU. People were not asked.
+# The paper gives one number a cell, without seeds, intervals or floors. Its running time is of a machine it does not name,
+# this one's of a CPU and of a GPU. People were not asked.
