@@ -24,7 +24,7 @@ from a2f.long_recordings import InPieces
 from a2f.processes import usable_device
 from a2f.receipts import digest
 from a2f.recordings import Shard, SoundPieces
-from a2f.runtimes import CALIBRATED, TORCH, check_runtime
+from a2f.runtimes import CALIBRATED, TORCH, check_place, check_runtime
 
 __all__ = ["Animator", "animate", "animate_each", "load"]
 
@@ -152,8 +152,7 @@ def animate_each(
     check_runtime(runtime)
     if calibration is not None and runtime != CALIBRATED:
         raise BadInput(f"calibration is for the runtime {CALIBRATED}; the runtime is {runtime}")
-    if usable_device(device).type != "cpu" and runtime != TORCH:  # before anything is fetched
-        raise BadInput(f"{runtime} runs the audio encoder on the processor; leave out the device, or the runtime")
+    check_place(runtime, usable_device(device))  # before anything is fetched
     animator = load(checkpoint, download=download).to(device)
     dataset = cache(lambda: _dataset(animator))
     face, motion = _template(template, animator, dataset), _style(style, animator, dataset)

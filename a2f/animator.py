@@ -22,7 +22,7 @@ from a2f.kept import Kept
 from a2f.models import Motion, resample_features
 from a2f.models.runtime_encoder import RuntimeEncoder
 from a2f.processes import usable_device
-from a2f.runtimes import INT8, TORCH, run_by, runtime_deviation
+from a2f.runtimes import INT8, TORCH, check_place, run_by, runtime_deviation
 from a2f.saved import SavedModel
 from a2f.streaming import AHEAD, HOP, PAST, FaceStream
 
@@ -76,8 +76,7 @@ class Animator(SavedModel):
         BadInput
             If there is no such runtime, the encoder or a sound is of no use for it, or the model is on a GPU.
         """
-        if name != TORCH:
-            _check_place(name, self.device)
+        check_place(name, self.device)
         if calibration is not None:
             calibration = resample(to_mono_float(calibration), sample_rate, SAMPLE_RATE)
         encoder = run_by(name, self.encoder, calibration, threads=threads)
@@ -121,7 +120,7 @@ class Animator(SavedModel):
         """
         where = usable_device(device)
         if isinstance(self.encoder, RuntimeEncoder):
-            _check_place(self.encoder.runtime, where)
+            check_place(self.encoder.runtime, where)
         self.model.to(where)
         self.encoder.to(where)
         return self
@@ -317,11 +316,6 @@ class Animator(SavedModel):
         if template.ndim != 2:
             raise BadInput(f"the template has shape {template.shape}, expected ({self.topology.num_vertices}, 3)")
         return template, style.to(self.device) if isinstance(style, torch.Tensor) else self.style(style)
-
-
-def _check_place(runtime: str, device: torch.device) -> None:
-    if device.type != "cpu":
-        raise BadInput(f"{runtime} runs the audio encoder on the processor; use device 'cpu', or the runtime torch")
 
 
 def _at_rate(values: torch.Tensor, given: float, wanted: float) -> torch.Tensor:

@@ -35,6 +35,12 @@ def check_runtime(name: str) -> None:
         raise BadInput(f"runtime is {name!r}, expected one of {', '.join(RUNTIMES)}")
 
 
+def check_place(name: str, device: torch.device) -> None:
+    """Refuse a runtime that cannot hear where the model is: all but torch are for the processor."""
+    if name != TORCH and device.type != "cpu":
+        raise BadInput(f"{name} runs the audio encoder on the processor; use device 'cpu', or the runtime torch")
+
+
 def run_by(
     name: str, encoder: AudioEncoder, calibration: np.ndarray | None = None, *, threads: int = 1
 ) -> AudioEncoder:

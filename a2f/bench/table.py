@@ -33,12 +33,8 @@ def as_text(bench: Mapping[str, Any]) -> str:
             f"{row['faceformer']}, {row['vertices']:,} vertices, {row['speech']:g} s: {row['end_to_end']:.2f} times "
             f"a2f's time end to end, {row['after_encoder']:.1f} times behind the encoder"
         )
-    for row in bench["summary"].get("runtimes", ()):
-        wanted = "" if row["wanted"] is None else f" (wanted {row['wanted']:g}: {_word(row['holds'])})"
-        lines.append(
-            f"{row['encoder']} by {row['runtime']}, {row['speech']:g} s: {row['value']:.2f} times as fast as by torch, "
-            f"features {row['deviation']:.1e} from torch's{wanted}"
-        )
+    if bench["summary"].get("runtimes"):
+        lines.append(other_runtimes(bench))
     for row in bench["summary"]["limits"]:
         wanted = "" if row["most"] is None else f" (at most {row['most']:g}: {_word(row['holds'])})"
         lines.append(f"{row['what']}: {row['value']:.3g} {row['unit']}".rstrip() + wanted)
