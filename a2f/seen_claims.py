@@ -15,14 +15,14 @@ def runtime_claim(runtime: Mapping[str, Any] | None) -> tuple[str, ...]:
     Parameters
     ----------
     runtime : mapping or None
-        ``faceformer`` of a full bench's summary, ``processor``, and the paper's ``ratio``; None where there is none.
-        ``gpus`` has ``faceformer`` of each GPU that was timed, by its name.
+        The paper's ``ratio``, and ``machines``: ``faceformer`` of each bench's summary, by what computed. None where
+        there is none.
     """
     about = ("One second of animation takes 0.007 s, FaceFormer 0.1 s", "5.2", "09_runtime", PAPER)
     if runtime is None:
         return *about, "no full measurement is stored; `a2f bench` makes one", "not tested here"
     here, least, most = [], [], []
-    for name, every in {f"one thread of {runtime['processor']}": runtime["faceformer"], **runtime["gpus"]}.items():
+    for name, every in runtime["machines"].items():
         rows = [row for row in every if row["faceformer"] == PUBLISHED]
         whole, behind = (sorted(row[key] for row in rows) for key in ("end_to_end", "after_encoder"))
         seconds = sorted(row["seconds_a_second"] for row in rows)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
 import os
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from a2f.determinism import same_digits
 from a2f.evaluation import BESIDE, METRICS, evaluate, means
 from a2f.features import FeatureCache
 from a2f.files import read_json, write_json
+from a2f.fresh_processes import fresh_processes
 from a2f.locality import locality
 from a2f.methods import ExpressionPath, OneIdentity, TrainedModel, load_method
 from a2f.models import Audio2Face, MeshTalk, load_audio_encoder
@@ -123,9 +122,7 @@ def run_study(
     for config in heard.values():
         _prepare(config, root, folder, progress)
     workers = workers or min(os.cpu_count() or 1, max(1, len(waiting)))
-    # fresh processes: a fork would inherit torch's thread pool in an unknown state
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+    with fresh_processes(workers) as pool:
         jobs = {pool.submit(_run, entry, str(folder), root): entry for entry in waiting}
         for job in tqdm(as_completed(jobs), total=len(jobs), desc="runs", unit="run", disable=not progress or not jobs):
             job.result()
@@ -138,12 +135,6 @@ def run_study(
 def _holds_all(result: dict, entry: Entry) -> bool:
     """Return whether stored results have every metric, and all that is asked for beside the headline."""
     return {*METRICS, *BESIDE} <= set(result["test_means"]) and set(entry.also) <= set(result.get("also", ()))
-
-
-def _start_worker() -> None:
-    """Make a worker end when the process that started it ends, however that happens."""
-    parent = multiprocessing.parent_process()
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def _prepare(config: Config, root: str | None, folder: Path, progress: bool) -> None:

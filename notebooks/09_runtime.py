@@ -55,10 +55,12 @@ print(f"meshes of {', '.join(map(str, sizes(quick)))} vertices; {', '.join(map(s
 
 # %% [markdown]
 # ## What was measured
-# `a2f bench --out figures/studies` writes it, on a machine that should do nothing else meanwhile.
+# `a2f bench --out figures/studies` writes it, on a machine that should do nothing else meanwhile. Each part has a process of
+# its own. Drawn is the first of these; what other machines gave (`--name`) is said below.
 
 # %%
 from a2f.bench.stored import stored_benches
+from a2f.bench.table import place, reached
 from a2f.studies import STORED
 
 benches = stored_benches(STORED)
@@ -66,11 +68,10 @@ full = benches.get("bench")
 if full is None:
     print("no full measurement is stored; `a2f bench --out figures/studies` makes one. Drawn below: the small networks")
 else:
-    machine = full["machine"]
-    best = max(row["per_second"] for row in machine["before"]["products"]) / 1e9
-    others = max(row["others"] for row in full["rows"])
-    print(f"{machine['processor']}, {machine['threads']} thread: {best:.0f} GFLOP/s, {machine['before']['copy'] / 1e9:.0f} GB/s")
-    print(f"other processes took at most {100 * others:.0f} % of the machine during a row")
+    for one in benches.values():
+        others = max(row["others"] for row in one["rows"])
+        print(f"{place(one['machine'])}: {reached(one['machine'])}; {', '.join(one['parts'])}; other processes took at most "
+              f"{100 * others:.0f} % of the machine")  # fmt: skip
 
 # %%
 from a2f.plotting.runtime import plot_seconds
@@ -82,8 +83,8 @@ if full is not None:
     session.save_figure(
         figure,
         "runtime",
-        {"speech": middle, "methods": a_second(full, middle), "faceformer": full["summary"]["faceformer"]},
-        f"Seconds for a second of speech, of {middle:g} s, on one CPU thread with networks of random weights.",
+        {"machine": place(full["machine"]), "speech": middle, "methods": a_second(full, middle), "faceformer": full["summary"]["faceformer"]},
+        f"Seconds for a second of speech, of {middle:g} s, on {place(full['machine'])}, networks of random weights.",
     )
 figure
 
@@ -92,11 +93,14 @@ figure
 # The paper's ratio is reached where FaceFormer takes 14 times as long.
 
 # %%
+from a2f.bench.ratios import on_gpu
 from a2f.bench.table import against_faceformer
 
-rows = [] if full is None else full["summary"]["faceformer"]
-if rows:
-    print(against_faceformer(rows, PAPER_RATIO))
+timed = {place(one["machine"]): one for one in benches.values() if one["summary"]["faceformer"]}
+gpus = {name: one for name, one in timed.items() if on_gpu(one)}
+processors = {name: one for name, one in timed.items() if not on_gpu(one)}
+for name, one in processors.items():
+    print(f"{name}\n{against_faceformer(one['summary']['faceformer'], PAPER_RATIO)}\n")
 
 # %% [markdown]
 # ## On a GPU
@@ -106,9 +110,6 @@ if rows:
 # frame is what takes long.
 
 # %%
-from a2f.bench.ratios import on_gpu
-
-gpus = {one["machine"]["gpu"]: one for one in benches.values() if on_gpu(one)}
 for name, one in gpus.items():
     print(f"{name}, torch {one['origin']['versions']['torch']}")
     print(against_faceformer(one["summary"]["faceformer"], PAPER_RATIO))
@@ -116,7 +117,7 @@ for name, one in gpus.items():
         plot_seconds(a_second(one, middle)),
         "runtime_gpu",
         {"gpu": name, "speech": middle, "methods": a_second(one, middle), "faceformer": one["summary"]["faceformer"]},
-        f"Seconds for a second of speech, of {middle:g} s, on one {name} with networks of random weights.",
+        f"Seconds for a second of speech, of {middle:g} s, on {name} with networks of random weights.",
     )
 plot_seconds(a_second(next(iter(gpus.values())), middle)) if gpus else None
 
@@ -137,11 +138,18 @@ if full is not None:
         {"steps": [{key: row[key] for key in keys} for row in steps], "ratios": full["summary"]["ratios"]},
         "Time and memory of a training step of 8 crops of 100 frames, audio encoder frozen, on one CPU thread.",
     )
-    for ratio in full["summary"]["ratios"]:
+figure
+
+# %% [markdown]
+# How many times a2f's time, or memory, the plain ways take, and how many times the projection's:
+
+# %%
+for name, one in processors.items():
+    print(name)
+    for ratio in one["summary"]["ratios"]:
         bound = "" if ratio["wanted"] is None else f", at least {ratio['wanted']:g} was wanted: "
         bound += "" if ratio["wanted"] is None else ("holds" if ratio["holds"] else "missed")
-        print(f"{ratio['what']:45s} {ratio['vertices']:7,d} vertices {ratio['value']:6.1f} times{bound}")
-figure
+        print(f"   {ratio['what']:45s} {ratio['vertices']:7,d} vertices {ratio['value']:6.1f} times{bound}")
 
 # %% [markdown]
 # On this GPU the same step takes more than ten times as long as its products alone would: one small call follows the other.
@@ -165,22 +173,17 @@ for name, one in gpus.items():
 # %%
 from a2f.bench.table import other_runtimes
 
-for row in () if full is None else full["summary"]["limits"]:
-    bound = "" if row["most"] is None else f", at most {row['most']:g} was wanted: {'holds' if row['holds'] else 'missed'}"
-    print(f"{row['what']:75s} {row['value']:8.3g} {row['unit']:2s}{bound}")
 for one in benches.values():
+    if one["summary"]["limits"] or "runtimes" in one["parts"]:
+        print(f"\n{place(one['machine'])}")
+    for row in one["summary"]["limits"]:
+        bound = "" if row["most"] is None else f", at most {row['most']:g} was wanted: {'holds' if row['holds'] else 'missed'}"
+        print(f"{row['what']:75s} {row['value']:8.3g} {row['unit']:2s}{bound}")
     if "runtimes" in one["parts"]:
-        units = ", ".join(one["machine"].get("vector_units", ()))
-        print(f"\n{one['machine']['processor']}, one thread" + (f", which has {units}" if units else ""))
         print(other_runtimes(one))
 session.save_result(
     "runtime",
-    None if full is None else {
-        "processor": machine["processor"],
-        "ratio": PAPER_RATIO,
-        "faceformer": rows,
-        "gpus": {f"one {name}": one["summary"]["faceformer"] for name, one in gpus.items()},
-    },
+    {"ratio": PAPER_RATIO, "machines": {name: one["summary"]["faceformer"] for name, one in timed.items()}} if timed else None,
 )
 
 # %% [markdown]

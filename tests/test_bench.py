@@ -6,19 +6,21 @@ import argparse
 import copy
 import dataclasses
 import json
+import os
 
 import pytest
 import torch
 
 import a2f
-from a2f.bench import command, ratios, reference
+from a2f.bench import command, output, ratios, reference, rows
+from a2f.bench.apart import apart
 from a2f.bench.clock import interleaved, peak_memory
 from a2f.bench.hours import of_speech
-from a2f.bench.machine import least_seconds
+from a2f.bench.machine import _products, fastest, least_seconds, rates
 from a2f.bench.rows import measure
 from a2f.bench.setting import QUICK, audio2face, draw, head, training_batch
-from a2f.bench.table import against_faceformer, as_text
-from a2f.errors import BadInput, MissingData
+from a2f.bench.table import against_faceformer, as_text, place
+from a2f.errors import A2FError, BadInput, MissingData
 from a2f.models import Motion
 from a2f.plotting.runtime import plot_seconds, plot_training_step
 from a2f.precision import computes_bfloat16
@@ -123,6 +125,38 @@ def test_the_floor_is_the_slower_of_products_and_bytes():
     assert least_seconds(rates, 0.0, 0.0) is None
 
 
+def test_every_library_at_hand_is_asked_for_its_products():
+    found = rates(QUICK)
+    libraries = {row["library"] for row in found["products"]}
+    assert {"torch", "NumPy"} <= libraries <= {"torch", "NumPy", "oneDNN"}
+    assert len(found["products"]) == 3 * len(libraries)
+    assert fastest(found)["per_second"] == max(row["per_second"] for row in found["products"])
+    left, right = draw(5, 7), draw(7, 3, seed=1)
+    for product in _products(left, right).values():
+        result = product()
+        result = result.to_dense() if getattr(result, "is_mkldnn", False) else result
+        torch.testing.assert_close(torch.as_tensor(result), left @ right)
+
+
+def test_a_part_has_a_process_of_its_own_with_one_thread():
+    assert apart(os.getpid) != os.getpid()
+    assert apart(torch.get_num_threads) == 1
+    found, deviation = apart(output.warping, SIZE, QUICK)
+    assert len(found["a2f"].seconds) == QUICK.repeats and deviation < 1e-6
+    with pytest.raises(A2FError, match="timed _exit was killed; if memory ran out"):
+        apart(os._exit, 9)
+
+
+def test_all_but_a_quick_bench_time_their_parts_apart(monkeypatch):
+    asked = []
+    monkeypatch.setattr(rows, "apart", lambda call, *arguments: asked.append(call) or call(*arguments))
+    measure(quick=True, parts=["f-dtw"])
+    assert asked == []
+    monkeypatch.setattr(rows, "FULL", dataclasses.replace(QUICK, apart=True))
+    measure(parts=["f-dtw"])
+    assert asked == [output.warping] * len(QUICK.sizes)
+
+
 def test_the_head_is_a_sphere_in_triangles():
     points, topology = head(SIZE)
     assert points.shape == (SIZE.vertices, 3) and topology.num_vertices == SIZE.vertices
@@ -176,13 +210,28 @@ def test_the_table_has_a_line_a_row(written):
     assert len(text.splitlines()) == 3 + len(written["rows"]) + len(said)
 
 
+def test_int8_has_no_floor_for_the_rates_are_those_of_float32(written):
+    for row in written["rows"]:
+        if row["part"] == "runtimes":
+            assert (row["floor"] is None) == row["method"].endswith("int8")
+
+
+def test_a_place_names_the_instructions_that_make_the_difference():
+    machine = {"processor": "Some CPU", "gpu": None}
+    assert place(machine) == "one thread of Some CPU"
+    assert place(machine | {"vector_units": ["avx2"]}) == "one thread of Some CPU (AVX2)"
+    units = ["avx2", "avx512_vnni", "amx_int8"]
+    assert place(machine | {"vector_units": units}) == "one thread of Some CPU (AVX-512, VNNI, AMX)"
+    assert place(machine | {"vector_units": units, "gpu": "Some GPU"}) == "one Some GPU"
+
+
 def test_where_a_ratio_to_faceformer_is_reached_is_said(written):
-    rows = copy.deepcopy(written["summary"]["faceformer"])
-    for row in rows:
+    found = copy.deepcopy(written["summary"]["faceformer"])
+    for row in found:
         row |= {"end_to_end": 20.0, "bundled_encoder": 2.0, "after_encoder": 2.0, "seconds_a_second": 0.01}
-    published = [row for row in rows if row["faceformer"] == "FaceFormer as published"]
+    published = [row for row in found if row["faceformer"] == "FaceFormer as published"]
     published[0]["after_encoder"] = 14.5
-    text = against_faceformer(rows, ratios.PAPER_RATIO)
+    text = against_faceformer(found, ratios.PAPER_RATIO)
     assert "end to end, HuBERT-large: a ratio of 14 is reached everywhere" in text
     assert "end to end, bundled encoder: a ratio of 14 is reached nowhere" in text
     assert "behind the audio encoder: a ratio of 14 is reached at 400 vertices (0.5 s)\n" in text

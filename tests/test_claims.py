@@ -75,7 +75,7 @@ def timed(end_to_end, after_encoder):
         for name in ("FaceFormer as published", "FaceFormer, nothing done twice")
         for whole, behind in zip(end_to_end, after_encoder, strict=True)
     ]
-    return {"processor": "a processor", "ratio": 14.3, "faceformer": rows, "gpus": {}}
+    return {"ratio": 14.3, "machines": {"one thread of a processor": rows}}
 
 
 def verdict(evidence, start):
@@ -181,7 +181,7 @@ def test_the_ratio_of_times_holds_where_it_is_reached(evidence, end_to_end, afte
 @pytest.mark.parametrize(("on_gpu", "expected"), [([15.0, 50.0], "holds"), ([2.0, 50.0], "holds in part")])
 def test_the_ratio_of_times_has_to_hold_on_a_gpu_too(evidence, on_gpu, expected):
     evidence["runtime"] = timed([14.5, 20.0], [20.0, 30.0])
-    evidence["runtime"]["gpus"] = {"one H100": timed(on_gpu, [20.0, 400.0])["faceformer"]}
+    evidence["runtime"]["machines"]["one H100"] = timed(on_gpu, [20.0, 400.0])["machines"]["one thread of a processor"]
     (found,) = [claim for claim in build_claims(**evidence) if claim["notebook"] == "09_runtime"]
     assert found["verdict"] == expected
     assert f"one H100: FaceFormer takes {on_gpu[0]:.2g} to 50 times as long end to end" in found["here"]

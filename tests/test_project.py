@@ -26,7 +26,7 @@ FLOORS = [
     {"errors"},
     {"arrays"},
     {"locks"},
-    {"files", "determinism", "processes", "precision", "proximal", "global_norm"},
+    {"files", "determinism", "processes", "fresh_processes", "precision", "proximal", "global_norm"},
     {"receipts"},
     {"model_config"},
     {"config", "mesh", "audio"},

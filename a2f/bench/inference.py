@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from a2f.bench import reference
 from a2f.bench.clock import Timing, interleaved
-from a2f.bench.setting import Setting, Size, audio2face, audio_dim, draw, faceformer, speech
+from a2f.bench.setting import Setting, Size, audio2face, audio_dim, draw, encoders, faceformer, speech
 from a2f.models import Motion
 from a2f.models.folded import folded
 
 
 @torch.no_grad()
-def encoding(seconds: float, setting: Setting, encoders: Mapping[str, Callable[[Tensor], Tensor]]) -> dict[str, Timing]:
-    """Time each audio encoder on speech of some seconds."""
-    waveform = speech(seconds, setting)
-    cases = {name: (lambda e=e: e(waveform)) for name, e in encoders.items()}
-    return interleaved(cases, setting.repeats, device=setting.device)
+def encoding(setting: Setting) -> dict[float, dict[str, Timing]]:
+    """Time each audio encoder on speech of every length; returns that by seconds and by name."""
+    networks, found = encoders(setting), {}
+    for seconds in setting.seconds:
+        waveform = speech(seconds, setting)
+        cases = {name: (lambda e=encode, w=waveform: e(w)) for name, encode in networks.items()}
+        found[seconds] = interleaved(cases, setting.repeats, device=setting.device)
+    return found
 
 
 @torch.no_grad()

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from a2f.bench import inference, long, machine, output, runtimes, training
+from a2f.bench.apart import apart
 from a2f.bench.clock import Timing
-from a2f.bench.setting import FULL, QUICK, Size, audio_dim, encoders
+from a2f.bench.setting import FULL, QUICK, Size, audio_dim
 from a2f.determinism import same_digits
 from a2f.errors import BadInput
 from a2f.origin import commit, versions
@@ -75,44 +76,40 @@ def measure(
                "operations": timing.operations, "floor": floor, "memory_mb": timing.memory_mb}  # fmt: skip
         rows.append(row | more)
 
-    heard = encoders(setting) if {"training", "inference"} & set(parts) else {}
-    if "training" in parts:
-        for size in setting.sizes:
-            report(f"training step, {size.vertices} vertices")
-            for method, timing in training.training_step(size, setting, heard["hubert-large"]).items():
-                keep("training", "step", method, timing, size, None)
-    for seconds in setting.seconds if "inference" in parts else ():
-        report(f"audio encoders, {seconds:g} s")
-        for name, timing in inference.encoding(seconds, setting, heard).items():
-            keep("inference", "audio encoder", name, timing, None, seconds)
-    heard.clear()  # two gigabytes
+    def timed(what: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        report(what)
+        return apart(call, *arguments, setting) if setting.apart else call(*arguments, setting)
+
+    for size in setting.sizes if "training" in parts else ():
+        for method, timing in timed(f"training step, {size.vertices} vertices", training.training_step, size).items():
+            keep("training", "step", method, timing, size, None)
+    if "inference" in parts:
+        for seconds, found in timed("audio encoders", inference.encoding).items():
+            for name, timing in found.items():
+                keep("inference", "audio encoder", name, timing, None, seconds)
     for size in setting.sizes:
         if "f-dtw" in parts:
-            report(f"F-DTW, {size.vertices} vertices")
-            found, apart = output.warping(size, setting)
+            found, deviation = timed(f"F-DTW, {size.vertices} vertices", output.warping, size)
             for method, timing in found.items():
-                keep("f-dtw", f"{setting.warped} frames", method, timing, size, None, deviation=apart)
+                keep("f-dtw", f"{setting.warped} frames", method, timing, size, None, deviation=deviation)
         for seconds in setting.seconds:
             what = f"{size.vertices} vertices, {seconds:g} s"
             if "inference" in parts:
-                report(f"synthesis, {what}")
-                found, moved = inference.synthesis(size, seconds, setting)
+                found, moved = timed(f"synthesis, {what}", inference.synthesis, size, seconds)
                 for (step, method), timing in found.items():
                     keep("inference", step, method, timing, size, seconds, moved=moved.get(step, 0))
             if "export" in parts:
-                report(f"export, {what}")
-                found, written = output.export(size, seconds, setting)
+                found, written = timed(f"export, {what}", output.export, size, seconds)
                 for step, timing in found.items():
                     keep("export", step, "a2f", timing, size, seconds, bytes=written[step])
-    # last, for what they free stays with the process: arrays of later parts would come without a page having to be made
     if "long" in parts:
-        report("long and live sound")
-        for one in long.animations(setting):
+        for one in timed("long and live sound", long.animations):
             keep("long", one.step, one.method, one.timing, None, one.seconds, **one.more)
     packages = runtimes.installed()
-    for run in runtimes.runs(setting, report) if "runtimes" in parts and all(packages.values()) else ():
-        more = {"deviation": run.deviation, "once": run.once}
-        keep("runtimes", run.encoder, run.runtime, run.timing, None, run.seconds, **more)
+    for name in runtimes.encoders(setting) if "runtimes" in parts and all(packages.values()) else ():
+        for run in timed(f"{name} by other runtimes", runtimes.runs, name):
+            more = {"deviation": run.deviation, "once": run.once}
+            keep("runtimes", run.encoder, run.runtime, run.timing, None, run.seconds, **more)
     return {
         "quick": quick,
         "device": device,

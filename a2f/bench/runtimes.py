@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +19,7 @@ from a2f.models import AudioEncoder, load_audio_encoder
 from a2f.models.encoder_base import BUNDLED
 from a2f.models.onnx_encoder import OnnxEncoder
 from a2f.models.openvino_encoder import OpenVinoEncoder
-from a2f.runtimes import ONNX, ONNX_INT8, OPENVINO, OPENVINO_INT8, TORCH
+from a2f.runtimes import INT8, ONNX, ONNX_INT8, OPENVINO, OPENVINO_INT8, TORCH
 
 PACKAGES = ("openvino", "nncf", "onnxruntime", "onnx")
 
@@ -82,38 +81,42 @@ def installed() -> dict[str, str | None]:
     return found
 
 
+def encoders(setting: Setting) -> tuple[str, ...]:
+    """Return the names of the audio encoders that are run; a setting with a stand-in for HuBERT has it alone."""
+    return ("hubert-large",) if setting.encoder else ("hubert-large", BUNDLED)
+
+
 @torch.no_grad()
-def runs(setting: Setting, report: Callable[[str], object]) -> Iterator[Run]:
-    """Yield what each encoder takes by each runtime; nothing is taken from or left in the folder of kept networks."""
-    made: dict[str, Callable[[], AudioEncoder]] = {"hubert-large": lambda: RandomEncoder(setting)}
-    if not setting.encoder:
-        made[BUNDLED] = lambda: load_audio_encoder(setting.config.replace(audio_encoder=BUNDLED).model)
-    for name, make in made.items():
-        encoder = make()
-        encoder.freeze()
-        calibration = 0.1 * torch.randn(8 * SAMPLE_RATE, generator=torch.Generator().manual_seed(1)).numpy()
-        ways, once = {TORCH: encoder}, {TORCH: 0.0}
-        with TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            others = {
-                OPENVINO: partial(OpenVinoEncoder, encoder, folder=folder),
-                OPENVINO_INT8: partial(OpenVinoEncoder, encoder, calibration, folder=folder),
-                ONNX: partial(OnnxEncoder, encoder, folder=folder),
-                ONNX_INT8: partial(OnnxEncoder, encoder, True, folder=folder),
-            }
-            for runtime, convert in others.items():
-                report(f"{runtime}: {name} is converted")
-                began = time.perf_counter()
-                ways[runtime] = convert()
-                once[runtime] = time.perf_counter() - began
-            for seconds in setting.seconds:
-                report(f"runtimes of {name}, {seconds:g} s")
-                waveform = speech(seconds, setting)
-                found = interleaved({key: partial(e, waveform) for key, e in ways.items()}, setting.repeats)
-                expected = encoder(waveform)
-                for runtime, other in ways.items():
-                    # the operations are torch's: the counter does not see what another runtime does
-                    timing = replace(found[runtime], operations=found[TORCH].operations)
-                    deviation = float((other(waveform) - expected).norm() / expected.norm())
-                    yield Run(name, runtime, seconds, timing, deviation, once[runtime])
-            ways.clear()  # they hold the files open
+def runs(name: str, setting: Setting) -> list[Run]:
+    """Return what an encoder takes by each runtime; nothing is taken from or left in the folder of kept networks."""
+    if name == "hubert-large":
+        encoder: AudioEncoder = RandomEncoder(setting)
+    else:
+        encoder = load_audio_encoder(setting.config.replace(audio_encoder=name).model)
+    encoder.freeze()
+    calibration = 0.1 * torch.randn(8 * SAMPLE_RATE, generator=torch.Generator().manual_seed(1)).numpy()
+    ways, once, found = {TORCH: encoder}, {TORCH: 0.0}, []
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        others = {
+            OPENVINO: partial(OpenVinoEncoder, encoder, folder=folder),
+            OPENVINO_INT8: partial(OpenVinoEncoder, encoder, calibration, folder=folder),
+            ONNX: partial(OnnxEncoder, encoder, folder=folder),
+            ONNX_INT8: partial(OnnxEncoder, encoder, True, folder=folder),
+        }
+        for runtime, convert in others.items():
+            began = time.perf_counter()
+            ways[runtime] = convert()
+            once[runtime] = time.perf_counter() - began
+        for seconds in setting.seconds:
+            waveform = speech(seconds, setting)
+            timed = interleaved({key: partial(e, waveform) for key, e in ways.items()}, setting.repeats)
+            expected = encoder(waveform)
+            for runtime, other in ways.items():
+                # torch's operations, for the counter does not see another's; int8 has none that rates of float32 bound
+                operations = 0.0 if runtime in INT8 else timed[TORCH].operations
+                deviation = float((other(waveform) - expected).norm() / expected.norm())
+                timing = replace(timed[runtime], operations=operations)
+                found.append(Run(name, runtime, seconds, timing, deviation, once[runtime]))
+        ways.clear()  # they hold the files open
+    return found

@@ -59,6 +59,8 @@ class Setting:
     product, copied : int
         Rows of the square matrix product, and bytes of the copy, that rate the machine.
     device : {"cpu", "cuda"}
+    apart : bool
+        Time each part in a process of its own.
     """
 
     sizes: tuple[Size, ...]
@@ -73,6 +75,7 @@ class Setting:
     product: int = 2048
     copied: int = 256 * 2**20
     device: str = "cpu"
+    apart: bool = True
 
 
 # The meshes of VOCASET, Multiface as MeshTalk has it, and BIWI.
@@ -90,6 +93,7 @@ QUICK = Setting(
     warped=20,
     product=256,
     copied=2**20,
+    apart=False,  # to start a process takes longer than to time it
 )  # fmt: skip
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from a2f.bench.machine import fastest
+
 
 def as_text(bench: Mapping[str, Any]) -> str:
     """Return the table of a bench that `rows.measure` made and `ratios.summary` added its ratios to."""
-    best = max(row["per_second"] for row in bench["machine"]["before"]["products"])
     lines = [
-        f"{place(bench['machine'])}: {best / 1e9:.0f} GFLOP/s in matrix "
-        f"products, {bench['machine']['before']['copy'] / 1e9:.1f} GB/s copied",
+        f"{place(bench['machine'])}: {reached(bench['machine'])}",
         "",
-        f"{'part':11s}{'step':15s}{'method':26s}{'vertices':>9s}{'speech':>8s}{'median':>11s}{'computing':>11s}{'floor':>11s}{'memory':>9s}"
+        f"{'part':11s}{'step':30s}{'method':26s}{'vertices':>9s}{'speech':>8s}{'median':>11s}{'computing':>11s}{'floor':>11s}{'memory':>9s}"
         f"{'others':>8s}",
     ]
     for row in bench["rows"]:
@@ -22,7 +22,7 @@ def as_text(bench: Mapping[str, Any]) -> str:
         floor = "" if row["floor"] is None else _time(row["floor"])
         memory = "" if row["memory_mb"] is None else f"{row['memory_mb']:.0f} MB"
         lines.append(
-            f"{row['part']:11s}{row['step']:15s}{row['method']:26s}{vertices:>9s}{speech:>8s}{_time(row['median']):>11s}"
+            f"{row['part']:11s}{row['step']:30s}{row['method']:26s}{vertices:>9s}{speech:>8s}{_time(row['median']):>11s}"
             f"{_time(row['busy']):>11s}{floor:>11s}{memory:>9s}{row['others']:8.0%}"
         )
     for ratio in bench["summary"]["ratios"]:
@@ -95,8 +95,21 @@ def other_runtimes(bench: Mapping[str, Any]) -> str:
 
 
 def place(machine: Mapping[str, Any]) -> str:
-    """Return what computed: the GPU, or the processor with its number of threads."""
-    return machine.get("gpu") or f"{machine['processor']}, {machine['threads']} thread"
+    """Return what computed: the GPU, or a thread of a processor with the instructions that make the difference."""
+    units = machine.get("vector_units") or ()
+    wide = "AVX-512" if any(unit.startswith("avx512") for unit in units) else "AVX2" if "avx2" in units else ""
+    narrow = ("VNNI" if any("vnni" in unit for unit in units) else "", "AMX" if "amx_int8" in units else "")
+    has = ", ".join(name for name in (wide, *narrow) if name)
+    gpu = machine.get("gpu")
+    return f"one {gpu}" if gpu else f"one thread of {machine['processor']}" + (f" ({has})" if has else "")
+
+
+def reached(machine: Mapping[str, Any]) -> str:
+    """Return what a machine reached before a bench: in matrix products, by the fastest library, and in a copy."""
+    before = machine["before"]
+    best = fastest(before)
+    library = best.get("library", "torch")  # older benches asked torch alone
+    return f"{best['per_second'] / 1e9:.0f} GFLOP/s by {library}, {before['copy'] / 1e9:.0f} GB/s copied"
 
 
 def _word(holds: bool) -> str:

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from a2f.bench import reference
 from a2f.bench.clock import Timing, interleaved
-from a2f.bench.setting import Setting, Size, at_frames, audio2face, speech, training_batch
+from a2f.bench.setting import Setting, Size, at_frames, audio2face, speech, training_batch, transformer
 from a2f.models import Audio2Face
 from a2f.precision import computes_bfloat16, lower
 
 RELEASED, KEPT, OURS, HALVED = "reference", "reference, features kept", "a2f", "a2f, bfloat16"
 
 
-def training_step(size: Size, setting: Setting, encode: Callable[[Tensor], Tensor]) -> dict[str, Timing]:
+def training_step(size: Size, setting: Setting) -> dict[str, Timing]:
     """Time one step, optimiser included, with the audio encoder frozen.
-
-    Parameters
-    ----------
-    size : Size
-    setting : Setting
-    encode : callable
-        HuBERT; waveforms (B, S) to features.
 
     Returns
     -------
     dict of str to Timing
-        ``"reference"`` hears the batch anew at every step, the others are given its features. Where the hardware
-        multiplies bfloat16, `a2f.precision` takes a step, too.
+        ``"reference"`` hears the batch anew at every step, by HuBERT, the others are given its features. Where the
+        hardware multiplies bfloat16, `a2f.precision` takes a step, too.
     """
     config = dataclasses.replace(setting.config.training, learning_rate=1e-4)
     batch = training_batch(size, setting)
     waveform = speech(setting.frames / size.fps, setting, setting.batch)
+    hubert = transformer("hubert-large", setting)
     plain = audio2face(size, setting).train()
     ours = copy.deepcopy(plain)
     adam = reference.optimizer(plain, config)
@@ -47,7 +40,7 @@ def training_step(size: Size, setting: Setting, encode: Callable[[Tensor], Tenso
     fused = optimizer(ours)
 
     def heard() -> Tensor:
-        return at_frames(encode(waveform), setting.frames, size.fps)
+        return at_frames(hubert(waveform).last_hidden_state, setting.frames, size.fps)
 
     def ours_step(model: Audio2Face, adam: torch.optim.Optimizer) -> None:
         objective, _ = model.loss(batch, config)
