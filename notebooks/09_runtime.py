@@ -135,8 +135,9 @@ if full is not None:
     session.save_figure(
         figure,
         "runtime_training",
-        {"steps": [{key: row[key] for key in keys} for row in steps], "ratios": full["summary"]["ratios"]},
-        "Time and memory of a training step of 8 crops of 100 frames, audio encoder frozen, on one CPU thread.",
+        {"machine": place(full["machine"]), "steps": [{key: row[key] for key in keys} for row in steps],
+         "ratios": full["summary"]["ratios"]},
+        f"Time and memory of a training step of 8 crops of 100 frames, audio encoder frozen, on {place(full['machine'])}.",
     )
 figure
 
@@ -154,7 +155,8 @@ for name, one in processors.items():
 # %% [markdown]
 # On this GPU the same step takes more than ten times as long as its products alone would: one small call follows the other.
 # What saves operations on a processor saves memory there, and hardly any time; bfloat16, which `a2f train --precision
-# bfloat16` asks for, adds calls and is slower at this size.
+# bfloat16` asks for, adds calls and is slower at this size. On the processor that multiplies it (AVX-512 with bfloat16), it is
+# quicker.
 
 # %%
 for name, one in gpus.items():

@@ -211,11 +211,7 @@ def test_finished_entries_are_read_and_not_run_again(side_by_side, entries, fold
 def test_a_finished_entry_is_measured_again_when_more_is_asked_and_not_trained_again(
     side_by_side, entries, folder, tmp_path, monkeypatch
 ):
-    class InThisProcess(ThreadPoolExecutor):
-        def __init__(self, workers, **how):
-            super().__init__(workers)
-
-    monkeypatch.setattr("a2f.study.ProcessPoolExecutor", InThisProcess)
+    monkeypatch.setattr("a2f.study.fresh_processes", ThreadPoolExecutor)
     entry = entries[2]
     shutil.copytree(folder / entry.folder, tmp_path / entry.folder)
     shutil.copytree(folder / "features", tmp_path / "features")

@@ -63,10 +63,10 @@ def plot_training_step(rows: Sequence[Mapping[str, Any]]) -> Figure:
         raise BadInput("there are no training steps to draw")
     sizes = sorted({row["vertices"] for row in rows})
     methods = list(dict.fromkeys(row["method"] for row in rows))
-    figure = picture(3.2)
-    for axes, key, label in zip(
-        figure.subplots(1, 2), ("median", "memory_mb"), ("seconds a step", "MB beyond what is kept"), strict=True
-    ):
+    figure = picture(4.8)
+    panels = figure.subplots(2, 1, sharex=True)
+    labels = {"median": "seconds a step", "memory_mb": "MB beyond what is kept"}
+    for axes, (key, label) in zip(panels, labels.items(), strict=True):
         for index, method in enumerate(methods):
             for row in rows:
                 if row["method"] == method and row[key] is not None:
