@@ -16,7 +16,7 @@ from a2f.bench import command, output, ratios, reference, rows
 from a2f.bench.apart import apart
 from a2f.bench.clock import interleaved, peak_memory
 from a2f.bench.hours import of_speech
-from a2f.bench.machine import _products, fastest, least_seconds, rates
+from a2f.bench.machine import by_library, fastest, least_seconds, rates
 from a2f.bench.rows import measure
 from a2f.bench.setting import QUICK, audio2face, draw, head, training_batch
 from a2f.bench.table import against_faceformer, as_text, place
@@ -125,14 +125,14 @@ def test_the_floor_is_the_slower_of_products_and_bytes():
     assert least_seconds(rates, 0.0, 0.0) is None
 
 
-def test_every_library_at_hand_is_asked_for_its_products():
+def test_every_library_at_hand_is_asked_for_itsby_library():
     found = rates(QUICK)
     libraries = {row["library"] for row in found["products"]}
     assert {"torch", "NumPy"} <= libraries <= {"torch", "NumPy", "oneDNN"}
     assert len(found["products"]) == 3 * len(libraries)
     assert fastest(found)["per_second"] == max(row["per_second"] for row in found["products"])
     left, right = draw(5, 7), draw(7, 3, seed=1)
-    for product in _products(left, right).values():
+    for product in by_library(left, right).values():
         result = product()
         result = result.to_dense() if getattr(result, "is_mkldnn", False) else result
         torch.testing.assert_close(torch.as_tensor(result), left @ right)

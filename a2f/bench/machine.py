@@ -69,7 +69,7 @@ def rates(setting: Setting) -> dict[str, Any]:
     cases: dict[Any, Callable[[], object]] = {}
     for m, k, n in shapes:
         left, right = torch.rand(m, k, generator=generator), torch.rand(k, n, generator=generator)
-        for library, product in _products(left.to(setting.device), right.to(setting.device)).items():
+        for library, product in by_library(left.to(setting.device), right.to(setting.device)).items():
             cases[(m, k, n), library] = product
     source = torch.zeros(setting.copied // 4, device=setting.device)
     target = torch.empty_like(source)
@@ -83,7 +83,7 @@ def rates(setting: Setting) -> dict[str, Any]:
     return {"products": products, "copy": copied, "others": max(timing.others for timing in found.values())}
 
 
-def _products(left: Tensor, right: Tensor) -> dict[str, Callable[[], object]]:
+def by_library(left: Tensor, right: Tensor) -> dict[str, Callable[[], object]]:
     """Return one product by every library that torch and NumPy bring."""
     import torch
 
