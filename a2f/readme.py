@@ -96,7 +96,8 @@ def render(report: dict[str, Any], timings: dict[str, Any]) -> str:
             f"| {cell(claim['data'])} |"
         )
     install, smoke, test = (timings[f"{name}_seconds"] for name in ("install", "smoke", "test"))
-    spent = [f"`make reproduce` took {duration(timings['total_seconds'])} on {timings['cores']} CPU cores"]
+    place = f"{timings['cores']} cores of {timings['processor']}"
+    spent = [f"`make reproduce` took {duration(timings['total_seconds'])} on {place}"]
     if timings["reused_seconds"]:
         spent.append(f"with runs that an earlier call had trained in {duration(timings['reused_seconds'])} on one core")
     if install is not None:

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 import a2f
 from a2f import drift, readme
 from a2f import notebooks as nb
+from a2f.bench.machine import describe, processor
 from a2f.config import preset as named_preset
 from a2f.data import DATASETS
 from a2f.data.assets import manifest
@@ -251,6 +252,7 @@ def _finish(
             "preset": preset,
             "dataset": dataset,
             "cores": cores,
+            "processor": processor(describe()),
             "install_seconds": int(installed.read_text()) if installed.is_file() else None,
             "notebooks": dict(seconds),
             "total_seconds": round(sum(seconds.values()), 1),

@@ -81,6 +81,7 @@ def test_in_order_then_resumed_then_what_changed(checkout):
     assert json.loads((out / "figures" / "second.json").read_text())["numbers"] == {"seed": 5}
     timings = json.loads((out / "timings.json").read_text())
     assert list(timings["notebooks"]) == ["01_first", "02_second"] and timings["preset"] == "smoke"
+    assert timings["cores"] >= 1 and timings["processor"]
     assert not (checkout / "figures").exists(), "a smoke run publishes nothing"
 
     code, shown = run(checkout, preset="smoke", seed=5)

@@ -32,6 +32,15 @@ def describe(device: str = "cpu") -> dict[str, Any]:
     }
 
 
+def processor(machine: Mapping[str, Any]) -> str:
+    """Return the name of a described machine's processor, with the instructions that make the difference."""
+    units = machine.get("vector_units") or ()
+    wide = "AVX-512" if any(unit.startswith("avx512") for unit in units) else "AVX2" if "avx2" in units else ""
+    narrow = ("VNNI" if any("vnni" in unit for unit in units) else "", "AMX" if "amx_int8" in units else "")
+    has = ", ".join(name for name in (wide, *narrow) if name)
+    return machine["processor"] + (f" ({has})" if has else "")
+
+
 def _vector_units() -> list[str]:
     """Return which of the instructions that products of few bits are made of torch finds in the processor."""
     import torch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from a2f.bench.machine import fastest
+from a2f.bench.machine import fastest, processor
 
 
 def as_text(bench: Mapping[str, Any]) -> str:
@@ -95,13 +95,9 @@ def other_runtimes(bench: Mapping[str, Any]) -> str:
 
 
 def place(machine: Mapping[str, Any]) -> str:
-    """Return what computed: the GPU, or a thread of a processor with the instructions that make the difference."""
-    units = machine.get("vector_units") or ()
-    wide = "AVX-512" if any(unit.startswith("avx512") for unit in units) else "AVX2" if "avx2" in units else ""
-    narrow = ("VNNI" if any("vnni" in unit for unit in units) else "", "AMX" if "amx_int8" in units else "")
-    has = ", ".join(name for name in (wide, *narrow) if name)
+    """Return what computed: the GPU, or a thread of the processor."""
     gpu = machine.get("gpu")
-    return f"one {gpu}" if gpu else f"one thread of {machine['processor']}" + (f" ({has})" if has else "")
+    return f"one {gpu}" if gpu else f"one thread of {processor(machine)}"
 
 
 def reached(machine: Mapping[str, Any]) -> str:
