@@ -9,8 +9,9 @@ class TimeConvolution(nn.Conv1d):
     """`nn.Conv1d` of an odd width, zeros at both ends, that is trained another way on a CPU.
 
     There its kernel is multiplied by what lies under it, in one product. At 512 channels and 50 frames that was quicker
-    than oneDNN's forward and backward pass where it was tried, on an AMD EPYC and an Intel Xeon. Out of training, where
-    a single sequence is the rule, oneDNN is the quicker.
+    than oneDNN's forward and backward pass on an AMD EPYC with AVX2 and on an Intel Xeon. On an AMD EPYC with AVX-512,
+    of which MKL's products make no use, it takes up to twice as long. Out of training, where a single sequence is the
+    rule, oneDNN is the quicker.
 
     Parameters
     ----------
