@@ -125,7 +125,7 @@ def test_the_floor_is_the_slower_of_products_and_bytes():
     assert least_seconds(rates, 0.0, 0.0) is None
 
 
-def test_every_library_at_hand_is_asked_for_itsby_library():
+def test_every_library_at_hand_is_asked_for_its_products():
     found = rates(QUICK)
     libraries = {row["library"] for row in found["products"]}
     assert {"torch", "NumPy"} <= libraries <= {"torch", "NumPy", "oneDNN"}

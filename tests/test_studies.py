@@ -10,6 +10,7 @@ from a2f import studies as module
 from a2f.bench.ratios import on_gpu, summary
 from a2f.bench.rows import PARTS
 from a2f.bench.stored import stored_benches
+from a2f.bench.table import place
 from a2f.comparison import compare, expression_path
 from a2f.config import PAPER, SMOKE
 from a2f.errors import BadInput, MissingData
@@ -138,6 +139,8 @@ def test_nothing_else_is_stored_but_benches_of_committed_sources_with_the_ratios
     benches = stored_benches(STORED)
     assert {path.name for path in STORED.iterdir()} == {f"{name}.json" for name in (*NAMES, *benches)}
     assert set(benches["bench"]["parts"]) == set(PARTS) and not on_gpu(benches["bench"])
+    timed = [place(found["machine"]) for found in benches.values() if "inference" in found["parts"]]
+    assert len(set(timed)) == len(timed), "notebook 09 tells them apart by these names"
     for found in benches.values():
         assert found["origin"]["commit"] and found["origin"]["modified"] is False and not found["quick"]
         assert found["summary"] == summary(found)

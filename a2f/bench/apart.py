@@ -1,7 +1,7 @@
 """A part of the bench in a process of its own: what one part has freed, no other finds.
 
-glibc hands large arrays out of freed memory where it has enough, and then no page has to be made for them: the plain
-projection took .6 of its time in a program that has just begun. Times would depend on the order of the parts.
+glibc hands large arrays out of freed memory where it has enough, and then no page has to be made for them, as in a
+program that has just begun. Times would depend on the order of the parts.
 """
 
 from __future__ import annotations
