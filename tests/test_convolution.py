@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from a2f.models.convolution import TimeConvolution
+from a2f.models import convolution
+from a2f.models.convolution import TimeConvolution, product_is_quicker
 
 BATCH, IN, OUT = 3, 4, 5
 
@@ -25,10 +26,15 @@ def refused(*_):
     raise AssertionError("torch's convolution was called")
 
 
+def on_a_processor(monkeypatch, by_product: bool) -> None:
+    monkeypatch.setattr(convolution, "product_is_quicker", lambda: by_product)
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3, 8, 17])
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("width", [1, 3, 5])
 def test_in_training_values_and_gradients_are_torchs_without_its_convolution(width, stride, frames, monkeypatch):
+    on_a_processor(monkeypatch, by_product=True)
     ours, plain = pair(width, stride)
     x = torch.randn(BATCH, IN, frames, dtype=torch.float64)
     found = []
@@ -44,13 +50,35 @@ def test_in_training_values_and_gradients_are_torchs_without_its_convolution(wid
         torch.testing.assert_close(own, theirs, rtol=1e-12, atol=1e-12)
 
 
-def test_out_of_training_it_is_torchs_own_digit_for_digit():
+@pytest.mark.parametrize("training, by_product", [(False, True), (False, False), (True, False)])
+def test_out_of_training_or_where_a_product_is_slower_it_is_torchs_own_digit_for_digit(
+    training, by_product, monkeypatch
+):
+    on_a_processor(monkeypatch, by_product)
     ours, plain = pair(3, 1)
     x = torch.randn(1, IN, 20, dtype=torch.float64)
-    assert torch.equal(ours.eval()(x), plain(x))
+    assert torch.equal(ours.train(training)(x), plain(x))
 
 
-def test_a_norm_folded_into_it_counts_in_training_too():
+@pytest.mark.parametrize(
+    "name, avx512, quicker",
+    [
+        ("AMD EPYC", False, True),
+        ("AMD EPYC", True, False),
+        ("Intel Xeon", True, True),
+        (None, None, True),  # a processor of which torch knows nothing
+    ],
+)
+def test_a_product_is_quicker_but_on_an_amd_with_avx512(name, avx512, quicker, monkeypatch):
+    known = {"cpu_name": name, "avx512_f": avx512}
+    known = {key: value for key, value in known.items() if value is not None}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
+    assert product_is_quicker.__wrapped__() is quicker
+
+
+@pytest.mark.parametrize("by_product", [True, False])
+def test_a_norm_folded_into_it_counts_in_training_too(by_product, monkeypatch):
+    on_a_processor(monkeypatch, by_product)
     ours, _ = pair(3, 1)
     norm = nn.BatchNorm1d(OUT).double()
     with torch.no_grad():
