@@ -14,6 +14,7 @@ from a2f.config import TrainingConfig
 from a2f.errors import BadInput
 from a2f.model_config import MeshTalkConfig
 from a2f.models.face_model import Batch, FaceModel, TrainingFaces
+from a2f.models.meshtalk_error import output_error
 from a2f.models.meshtalk_parts import Decoder, ExpressionEncoder, Fusion, SoundEncoder
 from a2f.models.meshtalk_prior import CategoricalPrior
 from a2f.models.motion import Motion
@@ -143,20 +144,34 @@ class MeshTalk(FaceModel):
         )
         hidden = self.decoder.hidden(self.fusion.quantise(logits), template)
         own, other_expression, other_sound = hidden.chunk(3)
-        # scaled before a basis is multiplied out: all frames of all vertices are worth touching rarely
         unit = self.data_std / self.motion_scale
-        target = Motion(batch.target.values * unit, batch.target.basis).dense()
+        target = Motion(batch.target.values * unit, batch.target.basis)
         lips, upper = self._coordinates(self.lips), self._coordinates(self.upper_face)
-
-        def error(hidden: Tensor, region: Tensor | None = None) -> Tensor:
-            found = self.decoder.displacements(hidden, self.vertex_std / self.motion_scale, region)
-            return F.mse_loss(found, target if region is None else target[..., region])
-
-        reconstruction, landmarks = error(own), error(own, upper)
-        crossed = error(other_expression, lips) + error(other_sound, upper)
+        everywhere = torch.full_like(self.vertex_std, 1 / len(self.vertex_std))
+        # reconstruction and landmark term in one: the upper face counts in both
+        own_terms, errors = self._error(own, target, everywhere.index_add(0, upper, self._shares(upper)))
+        lips_follow_sound, _ = self._error(other_expression, target, self._shares(lips), lips)
+        upper_follows_expression, _ = self._error(other_sound, target, self._shares(upper), upper)
+        crossed = lips_follow_sound + upper_follows_expression
         codes = logits[: len(template)].argmax(-1)
-        objective = reconstruction + landmarks + crossed + self.prior.loss(codes, sound.detach())
-        return objective, reconstruction
+        return own_terms + crossed + self.prior.loss(codes, sound.detach()), errors.mean()
+
+    def _error(
+        self, hidden: Tensor, target: Motion, shares: Tensor, region: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return what `output_error` does, of all coordinates or those of a region."""
+        output, scale = self.decoder.output, self.vertex_std / self.motion_scale
+        layer = (output.weight, output.bias, self.decoder.vertex_bias)
+        if region is not None:
+            layer = tuple(values.index_select(0, region) for values in layer)
+            scale = scale[region]
+            dense = target.basis is None
+            target = Motion(target.values[..., region]) if dense else Motion(target.values, target.basis[:, region])
+        return output_error(hidden, *layer, scale, target, shares)
+
+    def _shares(self, region: Tensor) -> Tensor:
+        """Return what each coordinate of a region counts in its mean."""
+        return self.vertex_std.new_full(region.shape, 1 / len(region))
 
     @staticmethod
     def _coordinates(mask: Tensor) -> Tensor:

@@ -161,7 +161,7 @@ class Decoder(nn.Module):
 
     Its last skip adds the z-scored template, and the release then undoes the z-scores. The two together add the
     template itself, exactly: what the layers before produce is a displacement, in deviations of each coordinate, and
-    that is what is computed here, for all vertices or only those that a loss looks at.
+    that is what is computed here.
 
     Parameters
     ----------
@@ -205,20 +205,17 @@ class Decoder(nn.Module):
             found = F.leaky_relu(layer(found), SLOPE) + skip
         return found
 
-    def displacements(self, hidden: Tensor, scale: Tensor, coordinates: Tensor | None = None) -> Tensor:
-        """Return displacements (M, T, 3N) of what `hidden` gave, or those of some coordinates only.
+    def displacements(self, hidden: Tensor, scale: Tensor) -> Tensor:
+        """Return displacements (M, T, 3N) of what `hidden` gave.
 
         Parameters
         ----------
         hidden : Tensor, (M, T, wide)
         scale : Tensor, (3N,)
             The deviation of each coordinate, in the unit asked for.
-        coordinates : Tensor of int64, optional
         """
-        weight, bias, constant = self.output.weight, self.output.bias, self.vertex_bias
-        if coordinates is not None:
-            weight, bias = weight[coordinates], bias[coordinates]
-            constant, scale = constant[coordinates], scale[coordinates]
         # a LeakyReLU lets positive factors pass: scaling its weights spares a pass over all frames
-        active = F.leaky_relu(F.linear(hidden, weight * scale.unsqueeze(1), bias * scale), SLOPE)
-        return active.add_(constant * scale)
+        active = F.leaky_relu(
+            F.linear(hidden, self.output.weight * scale.unsqueeze(1), self.output.bias * scale), SLOPE
+        )
+        return active.add_(self.vertex_bias * scale)
