@@ -122,7 +122,7 @@ def run_study(
     for config in heard.values():
         _prepare(config, root, folder, progress)
     workers = workers or min(os.cpu_count() or 1, max(1, len(waiting)))
-    with fresh_processes(workers) as pool:
+    with fresh_processes(workers, keep_memory=True) as pool:
         jobs = {pool.submit(_run, entry, str(folder), root): entry for entry in waiting}
         for job in tqdm(as_completed(jobs), total=len(jobs), desc="runs", unit="run", disable=not progress or not jobs):
             job.result()

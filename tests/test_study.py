@@ -211,7 +211,7 @@ def test_finished_entries_are_read_and_not_run_again(side_by_side, entries, fold
 def test_a_finished_entry_is_measured_again_when_more_is_asked_and_not_trained_again(
     side_by_side, entries, folder, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("a2f.study.fresh_processes", ThreadPoolExecutor)
+    monkeypatch.setattr("a2f.study.fresh_processes", lambda count, **_: ThreadPoolExecutor(count))
     entry = entries[2]
     shutil.copytree(folder / entry.folder, tmp_path / entry.folder)
     shutil.copytree(folder / "features", tmp_path / "features")
